@@ -1,0 +1,1 @@
+"""Dataset cards and the readers that turn files into Samples."""

@@ -1,0 +1,1 @@
+"""Jinja templates, ingredients and the ablation grid."""

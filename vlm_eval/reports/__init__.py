@@ -1,0 +1,1 @@
+"""Tables, figures and exports, read from the store alone."""

@@ -1,0 +1,1 @@
+"""Plan, store and the loop that asks."""

@@ -1,0 +1,1 @@
+"""Pure readings of free-form answers."""

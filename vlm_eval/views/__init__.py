@@ -1,0 +1,1 @@
+"""One file a modality: from a source file to 2D pictures."""
