@@ -49,5 +49,5 @@ class BadInputError(VlmEvalError):
     """One item's file cannot be read or shown."""
 
 
-class BackendUnavailable(VlmEvalError):  # noqa: N818 - the design's name: a state, not a slip
+class BackendUnavailable(VlmEvalError):
     """A model cannot be asked at all."""
