@@ -41,7 +41,8 @@ class MissingExtraError(VlmEvalError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
-            f"{purpose} needs the package {package!r}, which is not installed. Run: pip install 'vlm-eval[{extra}]'"
+            f"{purpose} needs the package {package!r}, which is not installed. "
+            f"Run: pip install 'vlm-eval[{extra}]'"
         )
 
 

@@ -1,0 +1,128 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from vlm_eval.data.selection import choose_references, select
+from vlm_eval.errors import CardError, ExperimentError
+from vlm_eval.flow import Gold, Sample
+
+
+def item(number: int, object_class: str = "nut", anomalous: str = "no", **more) -> Sample:
+    name = f"{object_class}/{more.get('split', 'test')}/{anomalous}/{number:03d}.png"
+    return Sample(
+        **{
+            "id": f"mine/{name}",
+            "card": "mine",
+            "modality": "image",
+            "sources": (Path(name),),
+            "object_class": object_class,
+            "gold": Gold(anomalous),
+            "group": name,
+        }
+        | more
+    )
+
+
+def items(object_class: str, normal: int, anomalous: int) -> list[Sample]:
+    return [item(n, object_class) for n in range(normal)] + [
+        item(n, object_class, "yes") for n in range(anomalous)
+    ]
+
+
+SAMPLES = [*items("nut", 200, 30), *items("bolt", 100, 100)]
+
+
+def test_a_smaller_limit_is_the_beginning_of_a_larger_one() -> None:
+    assert select(SAMPLES, 50, 0) == select(SAMPLES, 100, 0)[:50]
+
+
+def test_classes_and_gold_take_equal_parts_while_there_are_items() -> None:
+    counts = Counter((sample.object_class, sample.gold.anomalous) for sample in select(SAMPLES, 80, 0))
+    assert set(counts.values()) == {20}
+    more = Counter((sample.object_class, sample.gold.anomalous) for sample in select(SAMPLES, 180, 0))
+    assert more == {("nut", "no"): 50, ("nut", "yes"): 30, ("bolt", "no"): 50, ("bolt", "yes"): 50}
+
+
+def test_no_limit_takes_every_item_once() -> None:
+    chosen = select(SAMPLES, None, 0)
+    assert len(chosen) == 430
+    assert set(chosen_ids := [sample.id for sample in chosen]) == {sample.id for sample in SAMPLES}
+    assert len(set(chosen_ids)) == 430
+
+
+def test_the_seed_decides_and_the_order_of_the_files_does_not() -> None:
+    assert select(SAMPLES, 50, 1) == select(list(reversed(SAMPLES)), 50, 1)
+    assert set(map(id, select(SAMPLES, 50, 1))) != set(map(id, select(SAMPLES, 50, 2)))
+
+
+def test_items_that_are_added_later_do_not_reshuffle_the_others() -> None:
+    before = [sample.id for sample in select(SAMPLES, None, 0) if sample.object_class == "nut"]
+    grown = select([*SAMPLES, *(item(n) for n in range(200, 260))], None, 0)
+    kept = [sample.id for sample in grown if sample.id in set(before)]
+    normal = [identity for identity in before if "/no/" in identity]
+    assert [identity for identity in kept if "/no/" in identity] == normal
+
+
+def test_training_items_are_never_evaluated() -> None:
+    training = [item(n, split="train") for n in range(5)]
+    assert select([*training, item(0)], None, 0) == (item(0),)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_is_refused(limit: int) -> None:
+    with pytest.raises(ExperimentError, match=f"limit is {limit}"):
+        select(SAMPLES, limit, 0)
+
+
+def test_references_come_from_the_training_split_and_withdraw_nothing() -> None:
+    training = [item(n, split="train") for n in range(9)]
+    chosen = choose_references([*training, *SAMPLES[:230]], 2, 0)
+    assert len(chosen.by_class["nut"]) == 2
+    assert set(chosen.by_class["nut"]) <= {sample.sources[0] for sample in training}
+    assert chosen.withdrawn == frozenset()
+
+
+def test_without_a_training_split_normal_test_items_are_withdrawn() -> None:
+    chosen = choose_references(SAMPLES, 3, 0)
+    assert set(chosen.by_class) == {"nut", "bolt"}
+    by_id = {sample.id: sample for sample in SAMPLES}
+    assert len(chosen.withdrawn) == 6
+    assert {by_id[identity].gold.anomalous for identity in chosen.withdrawn} == {"no"}
+    shown = {path for paths in chosen.by_class.values() for path in paths}
+    assert {by_id[identity].sources[0] for identity in chosen.withdrawn} == shown
+
+
+def test_every_item_over_a_withdrawn_picture_is_withdrawn() -> None:
+    twice = [item(0), item(1, id="mine/again", sources=item(0).sources, gold=Gold("unknown"))]
+    assert choose_references(twice, 1, 0).withdrawn == {item(0).id, "mine/again"}
+
+
+def test_references_of_another_class_are_never_shown() -> None:
+    chosen = choose_references(SAMPLES, 5, 0)
+    for name, paths in chosen.by_class.items():
+        assert all(path.parts[0] == name for path in paths)
+
+
+def test_fewer_shots_are_the_beginning_of_more_and_the_seed_is_a_factor() -> None:
+    assert choose_references(SAMPLES, 1, 0).by_class["nut"] == choose_references(SAMPLES, 4, 0).by_class["nut"][:1]
+    assert choose_references(SAMPLES, 4, 0).by_class != choose_references(SAMPLES, 4, 1).by_class
+
+
+def test_items_with_references_of_their_own_take_none_from_the_pool() -> None:
+    own = [item(n, anomalous="yes", references=(Path(f"t{n}.png"),)) for n in range(3)]
+    chosen = choose_references(own, 1, 0)
+    assert (chosen.by_class, chosen.withdrawn) == ({}, frozenset())
+    with pytest.raises(CardError, match="brings 1 where 2 are asked for"):
+        choose_references(own, 2, 0)
+
+
+def test_a_class_with_too_few_normal_items_is_refused_by_name() -> None:
+    with pytest.raises(
+        CardError, match="mine: class 'bolt' has 0 normal items in its test split, but 1 references"
+    ):
+        choose_references([*items("nut", 5, 5), *items("bolt", 0, 5)], 1, 0)
+
+
+def test_no_shots_need_no_normal_items() -> None:
+    assert choose_references(items("bolt", 0, 5), 0, 0).by_class == {}

@@ -1,0 +1,44 @@
+"""Which server a remote model is asked at. Imports nothing heavy: the plan needs the host beforehand."""
+
+import ipaddress
+import os
+from urllib.parse import urlsplit
+
+from vlm_eval.flow import BackendSpec
+
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+
+
+def base_url(spec: BackendSpec) -> str:
+    """Return the base URL: the option, else from the environment, else OpenAI's own.
+
+    The variable is OPENAI_BASE_URL, or AZURE_OPENAI_ENDPOINT where the option azure is set.
+    """
+    if spec.options.get("base_url"):
+        return str(spec.options["base_url"])
+    variable = "AZURE_OPENAI_ENDPOINT" if spec.options.get("azure") else "OPENAI_BASE_URL"
+    return os.environ.get(variable) or DEFAULT_BASE_URL
+
+
+def receiving_host(spec: BackendSpec) -> str | None:
+    """Return the host that would receive the pictures; None where they stay on this machine."""
+    if spec.model.family != "openai":
+        return None
+    host = host_of(base_url(spec))
+    return None if is_loopback(host) else host
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL; empty where there is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host name means this very machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

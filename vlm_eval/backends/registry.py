@@ -1,0 +1,215 @@
+"""Families of models by name, the one place that knows them all. Imports nothing heavy.
+
+A family is a way of asking; the checkpoint is an argument and is never listed here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, cast
+
+from vlm_eval.backends.checkpoints import checkpoint_path, shipped_family, shipped_models, weights_revision
+from vlm_eval.backends.endpoint import receiving_host
+from vlm_eval.errors import ExperimentError
+from vlm_eval.flow import Backend, BackendSpec, Capabilities, Model, Scalar
+
+_LOCAL_OPTIONS = frozenset({"batch_size", "device", "device_map", "threads"})
+_REMOTE_OPTIONS = frozenset(
+    {
+        "api_key_env",
+        "api_version",
+        "azure",
+        "base_url",
+        "beam_search",
+        "cache_megabytes",
+        "concurrency",
+        "detail",
+        "max_attempts",
+        "timeout",
+    }
+)
+_SCRIPTED_OPTIONS = frozenset({"die_at", "fail_every", "fail_kind", "latency", "shuffle", "unavailable_at"})
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A way of asking models: where its code is, what it can do, which options it reads."""
+
+    name: str
+    description: str
+    entry: str  # "module:function", imported when a backend is opened
+    capabilities: Capabilities
+    options: frozenset[str]
+    source: Literal["weights", "file", "server"]  # what the checkpoint names
+    example: str = ""
+
+
+_FAMILIES: Mapping[str, Family] = {
+    family.name: family
+    for family in (
+        Family(
+            "openai",
+            "chat completions over HTTP: OpenAI, Azure, OpenRouter, vLLM, Ollama, llama-server (base_url)",
+            "vlm_eval.backends.openai_chat:build",
+            Capabilities(yes_no=True, remote=True),
+            _REMOTE_OPTIONS,
+            "server",
+            example="openai:gpt-4o",
+        ),
+        Family(
+            "llava",
+            "LLaVA through transformers, on this machine",
+            "vlm_eval.backends.local_llava:build",
+            Capabilities(yes_no=True),
+            _LOCAL_OPTIONS,
+            "weights",
+            example="llava:llava-hf/llava-1.5-7b-hf",
+        ),
+        Family(
+            "blip2",
+            "BLIP-2 through transformers, on this machine: one picture, one turn",
+            "vlm_eval.backends.local_blip2:build",
+            Capabilities(max_images=1, conversation=False, yes_no=True),
+            _LOCAL_OPTIONS,
+            "weights",
+            example="blip2:Salesforce/blip2-opt-2.7b",
+        ),
+        Family(
+            "auto",
+            "any image-text-to-text model with a chat template through transformers, on this machine",
+            "vlm_eval.backends.local_auto:build",
+            Capabilities(yes_no=True),
+            _LOCAL_OPTIONS,
+            "weights",
+            example="auto:HuggingFaceTB/SmolVLM-256M-Instruct",
+        ),
+        Family(
+            "scripted",
+            "the shipped fake: a built-in answer (yes, no, refuse, coin ...) or a file of rules",
+            "vlm_eval.backends.scripted:build",
+            Capabilities(yes_no=True),
+            _SCRIPTED_OPTIONS,
+            "file",
+            example="scripted:yes",
+        ),
+        Family(
+            "replay",
+            "answers that exist already, from a run folder or a JSONL or CSV file",
+            "vlm_eval.backends.replay:build",
+            Capabilities(yes_no=True),
+            frozenset(),
+            "file",
+            example="replay:answers.jsonl",
+        ),
+    )
+}
+
+
+def list_families() -> tuple[Family, ...]:
+    """List the families in the order in which `vlm-eval models list` shows them."""
+    return tuple(_FAMILIES.values())
+
+
+def parse_model(
+    text: str,
+    *,
+    revision: str | None = None,
+    dtype: str | None = None,
+    quantization: Literal["8bit", "4bit"] | None = None,
+    **options: Scalar,
+) -> BackendSpec:
+    """Read `family:checkpoint`, or the name of a shipped model, into an order for a backend.
+
+    An option that only other families read is left out, so that one set of flags serves several models; so are
+    revision, dtype and quantization where no weights are loaded, and options that are None. Weights, rules and
+    answers in a local file carry a digest of the file as their revision.
+
+    Raises:
+        ExperimentError: unknown family, shipped model or option; or an empty checkpoint.
+    """
+    _refuse_unknown_options(options)
+    if text in shipped_models():
+        spec = _shipped_spec(text, dtype, quantization)
+    else:
+        spec = BackendSpec(_model(text, revision, dtype, quantization, options.get("detail")))
+    known = _family(spec.model.family).options
+    given = {name: value for name, value in options.items() if name in known and value is not None}
+    return replace(spec, options={**spec.options, **given})
+
+
+def capabilities(spec: BackendSpec) -> Capabilities:
+    """Say what a backend can do, without opening it.
+
+    A server on this very machine is not remote: no picture leaves.
+    """
+    family = _family(spec.model.family)
+    if not family.capabilities.remote:
+        return family.capabilities
+    return replace(family.capabilities, remote=receiving_host(spec) is not None)
+
+
+def open_backend(spec: BackendSpec, scratch: Path) -> Backend:
+    """Open the backend that a spec orders. `scratch` is a folder of its own, which is made if need be.
+
+    Raises:
+        InputError: the checkpoint, file or option cannot be used.
+        MissingExtraError: a package that the family needs is not installed.
+        BackendUnavailable: the model cannot be asked at all.
+    """
+    module_name, function_name = _family(spec.model.family).entry.split(":")
+    build = cast(Callable[[BackendSpec, Path], Backend], getattr(import_module(module_name), function_name))
+    scratch.mkdir(parents=True, exist_ok=True)
+    return build(spec, scratch)
+
+
+def _family(name: str) -> Family:
+    if name not in _FAMILIES:
+        raise ExperimentError(_unknown(name))
+    return _FAMILIES[name]
+
+
+def _model(
+    text: str,
+    revision: str | None,
+    dtype: str | None,
+    quantization: Literal["8bit", "4bit"] | None,
+    detail: Scalar,
+) -> Model:
+    name, colon, checkpoint = text.partition(":")
+    if not colon:
+        raise ExperimentError(_unknown(text))
+    family = _family(name)
+    if not checkpoint:
+        raise ExperimentError(f"Model {text!r} names no checkpoint. Write it like {family.example!r}.")
+    if family.source == "weights":
+        folder = Path(checkpoint_path(checkpoint))
+        return Model(name, checkpoint, revision or weights_revision(folder), dtype, quantization)
+    if family.source == "file":
+        return Model(name, checkpoint, weights_revision(Path(checkpoint)))
+    # The image detail changes answers, so the key must hold it; a served model has no revision of its own.
+    return Model(name, checkpoint, None if detail in (None, "auto") else f"detail={detail}")
+
+
+def _shipped_spec(name: str, dtype: str | None, quantization: Literal["8bit", "4bit"] | None) -> BackendSpec:
+    # One thread: the pocket models are too small to gain from more, and lose much on a busy machine.
+    folder = shipped_models()[name]
+    model = Model(shipped_family(folder), name, weights_revision(folder), dtype or "float32", quantization)
+    return BackendSpec(model, {"threads": 1}, f"{name} (toy)")
+
+
+def _refuse_unknown_options(options: Mapping[str, Scalar]) -> None:
+    known = frozenset().union(*(family.options for family in _FAMILIES.values()))
+    unknown = sorted(set(options) - known)
+    if "api_key" in unknown:
+        raise ExperimentError("A key is no option, as options are stored. Set OPENAI_API_KEY, or api_key_env.")
+    if unknown:
+        raise ExperimentError(f"Unknown model option {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
+
+
+def _unknown(text: str) -> str:
+    shipped = ", ".join(sorted(shipped_models())) or "none"
+    return (
+        f"Unknown model {text!r}. Write family:checkpoint with one of the families {', '.join(_FAMILIES)} "
+        f"(such as 'openai:gpt-4o'), or name a shipped model: {shipped}."
+    )

@@ -1,0 +1,38 @@
+"""The command line: `vlm-eval COMMAND`."""
+
+import sys
+
+import typer
+
+from vlm_eval.cli import datasets, models, preview, prompts, report, run
+from vlm_eval.errors import BackendUnavailable, VlmEvalError
+
+app = typer.Typer(
+    name="vlm-eval",
+    help="Measures how well vision-language models find, name, locate and explain anomalies.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("run")(run.run)
+app.command("preview")(preview.preview)
+app.command("report")(report.report)
+app.add_typer(datasets.app, name="datasets")
+app.add_typer(prompts.app, name="prompts")
+app.add_typer(models.app, name="models")
+
+
+def main() -> None:
+    """Run the command line; a problem that we foresaw is one message on stderr, not a traceback.
+
+    Exit codes: 0 every request has an answer or a final failure; 3 some are still to be asked; 2 bad input;
+    130 stopped.
+    """
+    try:
+        app()
+    except BackendUnavailable as error:
+        typer.secho(f"The model cannot be asked: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(3)
+    except VlmEvalError as error:
+        typer.secho(str(error), err=True, fg=typer.colors.RED)
+        sys.exit(2)

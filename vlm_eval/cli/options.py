@@ -1,0 +1,86 @@
+"""The flags that `run` and `preview` share, and how they become an experiment."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from vlm_eval.runs.experiment import Experiment
+
+ExperimentFile = Annotated[Path | None, typer.Argument(help="Experiment file (YAML). Flags override it.")]
+DatasetFlag = Annotated[
+    list[str] | None, typer.Option("--dataset", "-d", help="Card name or path, folder or table. Repeatable.")
+]
+ModelFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", "-m", help="pocket-llava, openai:gpt-4o, llava:llava-hf/llava-1.5-7b-hf ... Repeatable."
+    ),
+]
+AblateFlag = Annotated[
+    str | None, typer.Option(help="Ingredients to switch off and on: class,standard,reference,marks.")
+]
+LevelsFlag = Annotated[str | None, typer.Option(help="Prompt levels: naive,class,expert,rules.")]
+ShotsFlag = Annotated[str | None, typer.Option(help="Numbers of reference pictures for --levels: 0,1.")]
+LayoutFlag = Annotated[str | None, typer.Option(help="chat, vqa, json, or your own.")]
+LimitFlag = Annotated[int | None, typer.Option(help="Items a data set: seeded, nested, even over class and gold.")]
+RootFlag = Annotated[Path | None, typer.Option(help="Where the data lies, for a single --dataset.")]
+PromptsFlag = Annotated[list[Path] | None, typer.Option("--prompts", help="Folder with your own templates.")]
+CardsFlag = Annotated[list[Path] | None, typer.Option("--datasets", help="Folder with your own cards.")]
+SeedFlag = Annotated[int | None, typer.Option(help="Seed of the choice of items.")]
+ReferenceSeedFlag = Annotated[int | None, typer.Option(help="Seed of the choice of reference pictures.")]
+
+
+def build_experiment(
+    file: Path | None,
+    values: dict[str, Any],
+    *,
+    ablate: str | None = None,
+    levels: str | None = None,
+    shots: str | None = None,
+    root: Path | None = None,
+    models: dict[str, Any] | None = None,
+) -> "Experiment":
+    """Join an experiment file with the flags that were given; flags win.
+
+    Raises:
+        ExperimentError: neither names a data set and a model, or a value is not allowed.
+    """
+    from vlm_eval.errors import ExperimentError
+    from vlm_eval.runs.experiment import parse_experiment, read_experiment
+
+    data = read_experiment(file).model_dump(exclude_unset=True) if file else {}
+    data |= {name: value for name, value in values.items() if value is not None}
+    if ablate is not None:
+        data |= {"grid": {name: [0, 1] for name in _split(ablate)}, "levels": None, "shots": None}
+    if levels is not None or shots is not None:
+        data |= {"grid": None, "levels": _split(levels or "naive"), "shots": _numbers(shots or "0")}
+    if models:
+        data["models"] = [_with_settings(entry, models) for entry in data.get("models", [])]
+    if root is not None:
+        data["roots"] = {str(name): str(root) for name in data.get("dataset", [])}
+    for name in ("dataset", "models"):
+        if not data.get(name):
+            flag = name.removesuffix("s")
+            raise ExperimentError(f"No {flag} is given. Name an experiment file, or use --{flag}.")
+    return parse_experiment(data, str(file) if file else "The command line")
+
+
+def _with_settings(entry: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """Add flags such as --concurrency to a model; revision, dtype and quantization are not options."""
+    model: dict[str, Any] = {"model": entry} if isinstance(entry, str) else dict(entry)
+    known = {name: value for name, value in settings.items() if value is not None}
+    identity = {name: known.pop(name) for name in ("revision", "dtype", "quantization") if name in known}
+    return model | identity | {"options": {**model.get("options", {}), **known}}
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in _split(text)]
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} must be whole numbers, such as 0,1", param_hint="--shots") from error

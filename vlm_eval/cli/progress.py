@@ -1,0 +1,59 @@
+"""The progress bar of a run."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from vlm_eval.flow import Answer, Outcome
+from vlm_eval.runs.store import Growth
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Show requests a second."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f}/s")
+
+
+class ProgressBar:
+    """Shows answered, failed, requests a second and the time left, a line a model."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("[green]{task.fields[answered]} answered[/] [red]{task.fields[failed]} failed[/]"),
+            _Rate(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task: dict[str, int] = {}
+        self._tally: dict[str, list[int]] = {}
+
+    def __enter__(self) -> "ProgressBar":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.progress.stop()
+
+    def planned(self, growth: Growth, open_requests: int) -> None:
+        """Say how much is planned and how much of it is new."""
+        known = growth.total - growth.added
+        grown = f", {growth.added} of them new" if known and growth.added else ""
+        self.console.print(Text(f"{growth.total} asks planned{grown}; {open_requests} requests to send"))
+
+    def model_started(self, name: str, open_requests: int) -> None:
+        """Add a model's line."""
+        self._tally[name] = [0, 0]
+        self._task[name] = self.progress.add_task(escape(name), total=open_requests, answered=0, failed=0)
+
+    def arrived(self, name: str, outcome: Outcome) -> None:
+        """Move a model's line on."""
+        tally = self._tally[name]
+        tally[0 if isinstance(outcome, Answer) else 1] += 1
+        self.progress.update(self._task[name], advance=1, answered=tally[0], failed=tally[1])  # type: ignore[arg-type]

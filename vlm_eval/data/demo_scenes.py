@@ -1,0 +1,160 @@
+"""Draws the table scenes of the `demo` data set: a place laid for one, seen from above."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vlm_eval.data.demo_drawing import (
+    PIXEL,
+    X,
+    Y,
+    Array,
+    Canvas,
+    Drawing,
+    box,
+    circle,
+    line,
+    local,
+    mean_place,
+    relief,
+    soft_noise,
+)
+
+DEFECTS = ("misplaced object",)
+
+Frame = tuple[Array, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class _Thing:
+    """An object on the table."""
+
+    name: str
+    centre: tuple[float, float]
+    angle: float = 0.0
+
+
+_LAID = (
+    _Thing("plate", (0.0, 0.14)),
+    _Thing("fork", (-0.68, 0.16)),
+    _Thing("knife", (0.64, 0.16)),
+    _Thing("spoon", (0.82, 0.16)),
+    _Thing("cup", (0.56, -0.66), -0.6),
+)
+# Where an object may lie wrongly: places that are empty on a well laid table, or on top of the plate.
+_WRONG: dict[str, tuple[tuple[float, float], ...]] = {
+    "fork": ((-0.5, -0.64), (0.0, 0.14), (-0.14, -0.64)),
+    "knife": ((-0.5, -0.64), (0.0, 0.14), (-0.14, -0.64)),
+    "spoon": ((-0.5, -0.64), (0.0, 0.14), (-0.14, -0.64)),
+    "cup": ((-0.62, -0.64), (0.0, 0.14), (-0.42, 0.76), (0.34, 0.77)),
+}
+
+
+def draw_scene(rng: np.random.Generator, defect: str | None) -> Drawing:
+    """Draw a laid table, well laid or with one object out of place ("misplaced object")."""
+    shift, turn = rng.uniform(-0.04, 0.04, 2), float(rng.uniform(-0.05, 0.05))
+    things = [
+        replace(thing, centre=_moved(thing.centre, shift, rng), angle=thing.angle + rng.normal(0, 0.012))
+        for thing in _LAID
+    ]
+    wrong: _Thing | None = None
+    if defect is not None:
+        wrong = _misplace(rng, things[int(rng.integers(1, len(things)))])
+        things = [thing for thing in things if thing.name != wrong.name] + [wrong]
+    canvas = Canvas(_table(rng))
+    table = local((0, 0), turn)
+    colours = _Colours(rng)
+    shape = np.zeros_like(X)
+    for thing in things:
+        shape = _PAINTERS[thing.name](canvas, local(thing.centre, thing.angle, table), colours)
+    picture = canvas.finish(rng)
+    if wrong is None:
+        return Drawing(picture)
+    mask = shape < PIXEL
+    names = (f"misplaced {wrong.name}", f"{wrong.name} out of place", f"{wrong.name} in the wrong place")
+    return Drawing(picture, defect, mask, mean_place(mask), names)
+
+
+def _moved(centre: tuple[float, float], shift: Array, rng: np.random.Generator) -> tuple[float, float]:
+    x, y = np.array(centre) + shift + rng.uniform(-0.015, 0.015, 2)
+    return float(x), float(y)
+
+
+def _misplace(rng: np.random.Generator, thing: _Thing) -> _Thing:
+    spots = _WRONG[thing.name]
+    centre = _moved(spots[int(rng.integers(len(spots)))], rng.uniform(-0.04, 0.04, 2), rng)
+    return replace(thing, centre=centre, angle=float(rng.choice([-1, 1]) * rng.uniform(0.95, 1.5)))
+
+
+class _Colours:
+    """The colours of one table's crockery and cutlery."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.china = np.array([0.95, 0.95, 0.93]) * rng.uniform(0.94, 1.0)
+        self.rim = np.array([(0.25, 0.4, 0.62), (0.62, 0.3, 0.25), (0.3, 0.5, 0.36)][int(rng.integers(3))])
+        self.metal = np.array([0.8, 0.82, 0.85]) * rng.uniform(0.92, 1.02)
+        self.coffee = np.array([0.24, 0.13, 0.07]) * rng.uniform(0.8, 1.3)
+
+
+def _table(rng: np.random.Generator) -> Array:
+    wood = [(0.50, 0.33, 0.2), (0.58, 0.42, 0.28), (0.40, 0.27, 0.18), (0.45, 0.36, 0.3)]
+    grain = 1 + 0.06 * soft_noise(rng, 70, 3) + 0.05 * soft_noise(rng, 9, 2)
+    board = np.where(np.abs((Y + 1 + rng.uniform(0, 0.4)) % 0.5) < PIXEL, 0.78, 1.0)
+    return np.array(wood[int(rng.integers(len(wood)))]) * (grain * board)[..., None]
+
+
+def _shadow(canvas: Canvas, shape: Array) -> None:
+    canvas.darken(np.roll(shape, (4, 3), axis=(0, 1)), 0.5, blur=0.09)
+
+
+def _plate(canvas: Canvas, frame: Frame, colours: _Colours) -> Array:
+    plate, well = circle(frame, 0.47), circle(frame, 0.31)
+    _shadow(canvas, plate)
+    canvas.paint(plate, colours.china * (0.97 + 0.12 * relief(plate, 0.06))[..., None])
+    canvas.paint(np.abs(plate + 0.035) - 0.011, colours.rim)
+    canvas.darken(well, 0.95 - 0.12 * relief(well, 0.05))
+    return plate
+
+
+def _cutlery(canvas: Canvas, shape: Array, colours: _Colours) -> Array:
+    _shadow(canvas, shape)
+    canvas.darken(shape - 0.012, 0.6)
+    canvas.paint(shape, colours.metal * (1 + 0.3 * relief(shape, 0.035))[..., None])
+    return shape
+
+
+def _fork(canvas: Canvas, frame: Frame, colours: _Colours) -> Array:
+    handle = line(frame, [(0, -0.05), (0, 0.42)], 0.06)
+    neck = box(local((0, -0.17), 0, frame), 0.085, 0.09, 0.06)
+    tines = [line(frame, [(x, -0.42), (x, -0.18)], 0.034) for x in (-0.068, 0, 0.068)]
+    return _cutlery(canvas, np.minimum.reduce([handle, neck, *tines]), colours)
+
+
+def _knife(canvas: Canvas, frame: Frame, colours: _Colours) -> Array:
+    handle = line(frame, [(0, 0.08), (0, 0.42)], 0.07)
+    blade = np.maximum(
+        box(local((-0.005, -0.18), 0, frame), 0.052, 0.27, 0.05), -(frame[0] + 0.09 - 0.06 * frame[1])
+    )
+    return _cutlery(canvas, np.minimum(handle, blade), colours)
+
+
+def _spoon(canvas: Canvas, frame: Frame, colours: _Colours) -> Array:
+    handle = line(frame, [(0, -0.2), (0, 0.42)], 0.05)
+    bowl = circle((frame[0] * 1.45, frame[1] + 0.3), 0.13)
+    shape = _cutlery(canvas, np.minimum(handle, bowl), colours)
+    canvas.darken(bowl + 0.035, 0.86 - 0.3 * relief(bowl + 0.035, 0.05))
+    return shape
+
+
+def _cup(canvas: Canvas, frame: Frame, colours: _Colours) -> Array:
+    cup = circle(frame, 0.2)
+    handle = np.abs(circle(local((0.23, 0), 0, frame), 0.075)) - 0.026
+    shape = np.minimum(cup, handle)
+    _shadow(canvas, shape)
+    canvas.paint(shape, colours.rim * (1.1 + 0.3 * relief(shape, 0.05))[..., None])
+    canvas.paint(cup + 0.035, colours.china)
+    canvas.paint(cup + 0.055, colours.coffee)
+    return shape
+
+
+_PAINTERS = {"plate": _plate, "fork": _fork, "knife": _knife, "spoon": _spoon, "cup": _cup}

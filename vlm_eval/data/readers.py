@@ -1,0 +1,61 @@
+"""The readers that a card can name. A new one is a file with its options and one function, and one line here."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from vlm_eval.data.cache import cache_folder
+from vlm_eval.data.read_customizable import CustomizableOptions, read_customizable
+from vlm_eval.data.read_elpv import ElpvOptions, elpv_folder, read_elpv
+from vlm_eval.data.read_folders import FoldersOptions, read_folders
+from vlm_eval.data.read_hugging_face import HuggingFaceOptions, read_hugging_face
+from vlm_eval.data.read_mvtec import MvtecOptions, read_mvtec
+from vlm_eval.data.read_pairs import PairsOptions, read_pairs
+from vlm_eval.data.read_table import TableOptions, read_table
+from vlm_eval.data.read_visa import VisaOptions, read_visa
+from vlm_eval.data.samples import Note
+from vlm_eval.data.schema import Card, Strict
+from vlm_eval.flow import Sample
+
+Read = Callable[[Card, Path], Iterable[Sample | Note]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A reader: the model of its options, its function, and its root where none has to be stated."""
+
+    options: type[Strict]
+    read: Read
+    default_root: Callable[[], Path] | None = None
+
+
+class DemoOptions(Strict):
+    """Options of the reader `demo`."""
+
+    per_kind: int = Field(default=30, ge=1)
+    seed: int = 0
+
+
+def _read_demo(card: Card, root: Path) -> Iterable[Sample | Note]:
+    from vlm_eval.data.demo import read_demo  # drawing needs numpy and Pillow
+
+    return read_demo(card, root)
+
+
+def _demo_folder() -> Path:
+    return cache_folder() / "demo"
+
+
+READERS: dict[str, Reader] = {
+    "customizable-vlm": Reader(CustomizableOptions, read_customizable),
+    "demo": Reader(DemoOptions, _read_demo, default_root=_demo_folder),
+    "elpv": Reader(ElpvOptions, read_elpv, default_root=elpv_folder),
+    "folders": Reader(FoldersOptions, read_folders),
+    "hugging-face": Reader(HuggingFaceOptions, read_hugging_face, default_root=cache_folder),
+    "mvtec": Reader(MvtecOptions, read_mvtec),
+    "pairs": Reader(PairsOptions, read_pairs),
+    "table": Reader(TableOptions, read_table),
+    "visa": Reader(VisaOptions, read_visa),
+}

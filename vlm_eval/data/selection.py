@@ -1,0 +1,117 @@
+"""Chooses what is evaluated and what is shown as normal reference, by seeds alone: same seed, same choice."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlm_eval.errors import CardError, ExperimentError
+from vlm_eval.flow import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Normal references: per object class in order, so that the first k serve k shots; and what they cost.
+
+    `withdrawn` holds the ids of test items that became references and must not be evaluated in any cell.
+    """
+
+    by_class: Mapping[str, tuple[Path, ...]]
+    withdrawn: frozenset[str] = frozenset()
+
+
+def select(samples: Iterable[Sample], limit: int | None, seed: int) -> tuple[Sample, ...]:
+    """Choose test items, as evenly over (object class, gold) as there are items; training items never.
+
+    A hash of (seed, sample id) orders the items of a stratum, and the strata take turns. So a smaller limit gives
+    a prefix of a larger one, and items that are added later do not reshuffle the others of their stratum.
+
+    Args:
+        samples: of any split; withdrawn references must have been taken out.
+        limit: how many, at least 1; None for all of them.
+        seed: of the order.
+
+    Returns:
+        The chosen items in the order in which to ask them: a run that stops early is balanced too.
+
+    Raises:
+        ExperimentError: the limit is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise ExperimentError(
+            f"limit is {limit}; allowed are whole numbers from 1 on. Leave it out to take every item"
+        )
+    strata: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        if sample.split == "test":
+            strata[f"{sample.object_class}|{sample.gold.anomalous}"].append(sample)
+    turns = [
+        (turn, _order(seed, name), sample)
+        for name, stratum in strata.items()
+        for turn, sample in enumerate(sorted(stratum, key=_by_hash(seed)))
+    ]
+    return tuple(sample for _, _, sample in sorted(turns, key=lambda entry: entry[:2])[:limit])
+
+
+def choose_references(samples: Sequence[Sample], shots: int, reference_seed: int) -> References:
+    """Choose `shots` normal references a class: the same for every query and every cell.
+
+    They come from the training split; a class without one gives normal test items, which are withdrawn. A data set
+    whose items bring their own references (template/test pairs) needs no others. Choose before `select`, from all
+    samples.
+
+    Raises:
+        CardError: a class has too few normal items, or only some items bring references of their own.
+    """
+    if shots < 1:
+        return References({})
+    evaluated = [sample for sample in samples if sample.split == "test"]
+    if any(sample.references for sample in evaluated):
+        _require_own(evaluated, shots)
+        return References({})
+    by_class: dict[str, tuple[Path, ...]] = {}
+    withdrawn: set[str] = set()
+    for name in sorted({sample.object_class for sample in evaluated}):
+        chosen = _choose(
+            name, [sample for sample in samples if sample.object_class == name], shots, reference_seed
+        )
+        by_class[name] = tuple(sample.sources[0] for sample in chosen)
+        paths = set(by_class[name])
+        withdrawn |= {
+            sample.id for sample in evaluated if sample.object_class == name and sample.sources[0] in paths
+        }
+    return References(by_class, frozenset(withdrawn))
+
+
+def _choose(name: str, samples: Sequence[Sample], shots: int, reference_seed: int) -> Sequence[Sample]:
+    normal = [sample for sample in samples if sample.gold.anomalous == "no"]
+    training = [sample for sample in normal if sample.split == "train"]
+    pool = sorted(training or normal, key=_by_hash(reference_seed))
+    if len(pool) < shots:
+        raise CardError(
+            f"{samples[0].card}: class {name!r} has {len(pool)} normal items in its "
+            f"{'training split' if training else 'test split'}, but {shots} references are asked for. "
+            f"Ask for {len(pool)} shots at most, or add normal pictures of that class"
+        )
+    return pool[:shots]
+
+
+def _require_own(samples: Sequence[Sample], shots: int) -> None:
+    """Refuse items that bring too few references: a stranger as reference would tell them from the others."""
+    lacking = [sample for sample in samples if len(sample.references) < shots]
+    if lacking:
+        first = lacking[0]
+        raise CardError(
+            f"{first.card}: items bring their own references, but {first.id} brings {len(first.references)} where "
+            f"{shots} are asked for ({len(lacking)} of {len(samples)} items). Ask for fewer shots, or leave "
+            "those items out"
+        )
+
+
+def _by_hash(seed: int) -> Callable[[Sample], bytes]:
+    return lambda sample: _order(seed, sample.id)
+
+
+def _order(seed: int, name: str) -> bytes:
+    return hashlib.sha256(f"{seed}\n{name}".encode()).digest()

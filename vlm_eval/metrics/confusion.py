@@ -1,0 +1,68 @@
+"""Confusion matrices with the items that made no claim in a column of their own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlm_eval.metrics.counts import NO_CLAIM
+from vlm_eval.metrics.estimate import IntArray
+
+NORMAL = "normal"
+ANOMALOUS = "anomalous"
+UNNAMED = "unnamed"  # an anomaly is claimed, but no one known name
+UNANSWERED = "unanswered"
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Counts of shape (rows, columns): gold by what was claimed."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: IntArray
+
+
+def tabulate(
+    gold: Sequence[str], claimed: Sequence[str], rows: Sequence[str], columns: Sequence[str]
+) -> Confusion:
+    """Count pairs of names. Raises KeyError for a name that is neither a row nor a column."""
+    row_of = {name: index for index, name in enumerate(rows)}
+    column_of = {name: index for index, name in enumerate(columns)}
+    counts = np.zeros((len(rows), len(columns)), dtype=np.int64)
+    for gold_name, claimed_name in zip(gold, claimed, strict=True):
+        counts[row_of[gold_name], column_of[claimed_name]] += 1
+    return Confusion(tuple(rows), tuple(columns), counts)
+
+
+def verdict_confusion(gold: IntArray, claim: IntArray) -> Confusion:
+    """Count gold (anomalous, normal) by verdict (anomalous, normal, unanswered)."""
+    counts = [[int(np.sum((gold == row) & (claim == column))) for column in (1, 0, NO_CLAIM)] for row in (1, 0)]
+    return Confusion((ANOMALOUS, NORMAL), (ANOMALOUS, NORMAL, UNANSWERED), np.array(counts, dtype=np.int64))
+
+
+def defect_confusion(gold_types: Sequence[str], claimed_types: Sequence[str | None], claim: IntArray) -> Confusion:
+    """Count defect types by the one name that each answer asserts.
+
+    Args:
+        gold_types: the defect type of each item, "normal" for normal ones.
+        claimed_types: the one name that the answer asserts, None where it names none or several.
+        claim: 1, 0 or NO_CLAIM for each item; a normal claim counts as "normal", no claim as "unanswered".
+
+    Returns:
+        Rows are the gold types, sorted, then "normal"; columns are the same and every other name that was
+        claimed, then "normal", "unnamed" and "unanswered".
+    """
+    claimed = [_column(name, int(verdict)) for name, verdict in zip(claimed_types, claim, strict=True)]
+    known = sorted({name for name in gold_types if name != NORMAL})
+    extra = sorted(set(claimed) - set(known) - {NORMAL, UNNAMED, UNANSWERED})
+    rows = [*known, *([NORMAL] if NORMAL in gold_types else [])]
+    return tabulate(gold_types, claimed, rows, [*known, *extra, NORMAL, UNNAMED, UNANSWERED])
+
+
+def _column(name: str | None, verdict: int) -> str:
+    if verdict == NO_CLAIM:
+        return UNANSWERED
+    if verdict == 0:
+        return NORMAL
+    return name if name not in (None, NORMAL) else UNNAMED

@@ -1,0 +1,111 @@
+"""What an ingredient is worth: the mean over matched pairs of cells that differ only in it, as a risk difference."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.special import stdtrit
+
+from vlm_eval.metrics.comparisons import mcnemar_mid_p, sign_flip_test
+from vlm_eval.metrics.estimate import LEVEL, Estimate, FloatArray, IntArray, undefined
+from vlm_eval.metrics.sampling import Sampling, variance
+
+_TAIL = (1 - LEVEL) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """One level of an ingredient against its baseline, with the cells that differ in nothing else."""
+
+    ingredient: str
+    baseline: Hashable
+    level: Hashable
+    pairs: tuple[tuple[str, str], ...]  # (cell at the baseline, cell at the level)
+    unmatched: tuple[str, ...]  # cells at either level without a partner
+
+
+def contrasts(cells: Sequence[tuple[str, Mapping[str, Hashable]]]) -> list[Contrast]:
+    """List every level of every ingredient against the ingredient's first level, in the order of the cells."""
+    ingredients = list(dict.fromkeys(name for _, settings in cells for name in settings))
+    found = []
+    for ingredient in ingredients:
+        levels = list(dict.fromkeys(settings[ingredient] for _, settings in cells if ingredient in settings))
+        found += [_contrast(cells, ingredient, levels[0], level) for level in levels[1:]]
+    return [contrast for contrast in found if contrast.pairs]
+
+
+def _contrast(
+    cells: Sequence[tuple[str, Mapping[str, Hashable]]], ingredient: str, baseline: Hashable, level: Hashable
+) -> Contrast:
+    def rest(settings: Mapping[str, Hashable]) -> frozenset[tuple[str, Hashable]]:
+        return frozenset((name, value) for name, value in settings.items() if name != ingredient)
+
+    at_level = {rest(own): cell for cell, own in cells if ingredient in own and own[ingredient] == level}
+    at_baseline = {rest(own): cell for cell, own in cells if ingredient in own and own[ingredient] == baseline}
+    pairs = tuple((cell, at_level[others]) for others, cell in at_baseline.items() if others in at_level)
+    alone = [cell for others, cell in at_baseline.items() if others not in at_level]
+    alone += [cell for others, cell in at_level.items() if others not in at_baseline]
+    return Contrast(ingredient, baseline, level, pairs, tuple(alone))
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A mean difference in [-1, 1] with its interval, and the test that it is zero."""
+
+    difference: Estimate
+    p_value: float | None
+    test: Literal["sign-flip", "McNemar mid-p"] | None
+
+
+def main_effect(differences: FloatArray, parts: IntArray, drawn: Sampling, seed: int = 0) -> Effect:
+    """Estimate the mean over pairs of cells of the mean over parts of the item differences, and test it.
+
+    Args:
+        differences: level minus baseline, shape (pairs of cells, items), each in [-1, 1]; NaN where an item has no
+            answer in one of the two cells.
+        parts: class of each item for a macro mean, 0 for a pooled one.
+        drawn: clusters and strata of the items.
+        seed: of the random sign flips.
+
+    Returns:
+        The interval is value +- t * standard error by clusters. Where no item changed at all it is the exact bound of
+        the share of changed items instead, for a standard error of zero is no evidence of equality.
+    """
+    known = ~np.isnan(differences).all(axis=0)
+    if not known.any():
+        return Effect(undefined("no item has an answer in both cells"), None, None)
+    differences, parts, drawn = differences[:, known], parts[known], drawn.subset(known)
+    weighted = [_weighted(row, parts) for row in differences if not np.isnan(row).all()]
+    value = float(np.mean([own.sum() for own, _ in weighted]))
+    influence = np.mean([centred for _, centred in weighted], axis=0)
+    totals = drawn.totals(np.mean([own for own, _ in weighted], axis=0))
+    if drawn.degrees_of_freedom < 1:
+        reason = "one cluster: no interval, no test"
+        return Effect(Estimate(value, items=parts.size, clusters=drawn.clusters, reason=reason), None, None)
+    margin = float(stdtrit(drawn.degrees_of_freedom, 1 - _TAIL)) * variance(influence, drawn) ** 0.5
+    if not np.nan_to_num(differences).any():
+        margin = 1 - _TAIL ** (1 / _independent(parts, drawn))
+    low, high = max(-1.0, value - margin), min(1.0, value + margin)
+    estimate = Estimate(value, low, high, parts.size, drawn.clusters)
+    if len(differences) == 1 and drawn.clusters == parts.size and np.isin(differences, (-1, 0, 1)).all():
+        p_value = mcnemar_mid_p(int(np.sum(differences > 0)), int(np.sum(differences < 0)))
+        return Effect(estimate, p_value, "McNemar mid-p")
+    return Effect(estimate, sign_flip_test(totals, seed), "sign-flip")
+
+
+def _weighted(row: FloatArray, parts: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return the weighted differences of one pair of cells, whose sum is its effect, and their centred version."""
+    known = ~np.isnan(row)
+    sizes = np.bincount(parts[known], minlength=int(parts.max()) + 1)
+    weights = np.where(known, 1 / np.maximum(sizes, 1)[parts] / np.sum(sizes > 0), 0.0)
+    filled = np.where(known, row, 0.0)
+    means = np.bincount(parts, weights=filled) / np.maximum(sizes, 1)
+    return weights * filled, weights * (filled - means[parts])
+
+
+def _independent(parts: IntArray, drawn: Sampling) -> float:
+    """Return a cautious number of independent observations: clusters, discounted for unequal classes."""
+    _, part = np.unique(parts, return_inverse=True)
+    clusters = np.array([np.unique(drawn.cluster_of_item[part == own]).size for own in np.unique(part)])
+    return float(clusters.size**2 / np.sum(1 / clusters))

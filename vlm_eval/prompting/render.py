@@ -1,0 +1,120 @@
+"""From a Sample and a cell's ingredients to a Prompt."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError, UndefinedError
+
+from vlm_eval.errors import PromptError
+from vlm_eval.flow import Prompt, Sample, Turn, View
+from vlm_eval.prompting.cells import Ingredients, ingredients_of
+from vlm_eval.prompting.environment import Templates, open_templates, ordinal_word
+from vlm_eval.prompting.layouts import find_layout
+from vlm_eval.views.image import image_view
+
+
+def render_prompt(
+    sample: Sample,
+    ingredients: Ingredients | str = "naive",
+    *,
+    shots: int | None = None,
+    layout: str = "chat",
+    references: Sequence[Path] | None = None,
+    yes_no: bool = False,
+    prompts: Sequence[Path] = (),
+) -> Prompt:
+    """Render the prompt of one sample: the pictures in order, then the text.
+
+    Args:
+        sample: what is inspected.
+        ingredients: a level (`naive`, `class`, `expert`, `rules`) or the ingredients themselves.
+        shots: number of normal reference pictures; overrides the ingredients' own.
+        layout: `chat`, `vqa`, `json` or one of your own.
+        references: files of normal pictures, the sample's own by default; the first `shots` are shown.
+        yes_no: append the request to answer with yes or no only (the forced follow-up).
+        prompts: folders with your own templates, searched first.
+
+    Raises:
+        PromptError: a template needs what the card lacks, or there are too few references.
+        ExperimentError: an unknown level.
+    """
+    if isinstance(ingredients, str):
+        ingredients = ingredients_of(ingredients, shots=shots or 0)
+    elif shots is not None:
+        ingredients = Ingredients(ingredients.class_info, ingredients.standard, shots, ingredients.marks)
+    templates = open_templates(tuple(prompts))
+    text = render_text(sample, ingredients, layout, templates, yes_no=yes_no)
+    views = _views(sample, ingredients, sample.references if references is None else references)
+    return Prompt((Turn("user", (*views, text)),))
+
+
+def render_text(
+    sample: Sample, ingredients: Ingredients, layout: str, templates: Templates, *, yes_no: bool = False
+) -> str:
+    """Render a prompt's words alone. Raises PromptError."""
+    find_layout(templates, layout)
+    context = _context(sample, ingredients)
+
+    def words(ingredient: str) -> str:
+        return " ".join(_render(templates, templates.find(ingredient, sample.domain), context, sample).split())
+
+    context["picture"] = words("picture")
+    context["findings"] = words("findings")
+    context["about"] = words("class") if ingredients.class_info else ""
+    context["reference"] = words("reference") if ingredients.shots else ""
+    context["marks"] = words("marks") if ingredients.marks else ""
+    context["standard"] = words("standard") if ingredients.standard else ""
+    context["task"] = words("task")
+    context["question"] = sample.question or words("question")
+    text = _render(templates, f"layouts/{layout}.jinja", context, sample)
+    return f"{text.rstrip()} {words('yes_no')}" if yes_no and layout != "vqa" else text
+
+
+def _context(sample: Sample, ingredients: Ingredients) -> dict[str, Any]:
+    """Gather what templates may use; what the card lacks stays undefined, so that its use is an error."""
+    standard = sample.standard if ingredients.standard else None
+    known = {
+        "normal": standard and standard.normal,
+        "abnormal": standard and standard.abnormal,
+        "rules": standard and standard.rules,
+        "labels": [label.name for label in sample.candidate_labels],
+    }
+    return {
+        "nouns": dict(sample.nouns),
+        "shots": ingredients.shots,
+        "with_marks": ingredients.marks,
+        "with_standard": ingredients.standard,
+        "query_ordinal": ordinal_word(ingredients.shots + 1),
+        "marked_ordinal": ordinal_word(ingredients.shots + 2),
+        **{name: value for name, value in known.items() if value},
+    }
+
+
+def _render(templates: Templates, name: str, context: dict[str, Any], sample: Sample) -> str:
+    try:
+        return templates.environment.get_template(name).render(context)
+    except UndefinedError as error:
+        raise PromptError(
+            f"The template {name} needs something that the card {sample.card!r} does not give for the class "
+            f"{sample.object_class!r}: {error}. Add it to the card, or leave that ingredient off."
+        ) from error
+    except TemplateError as error:
+        raise PromptError(f"The template {name} cannot be rendered: {error}") from error
+
+
+def _views(sample: Sample, ingredients: Ingredients, references: Sequence[Path]) -> list[View]:
+    if len(references) < ingredients.shots:
+        raise PromptError(
+            f"{ingredients.shots} reference pictures were asked for, but the class {sample.object_class!r} of the "
+            f"card {sample.card!r} has {len(references)}. Ask for fewer, or give the card normal pictures."
+        )
+    views = [image_view(path, "reference") for path in references[: ingredients.shots]]
+    views += [image_view(path, "query") for path in sample.sources]
+    if ingredients.marks:
+        if sample.marked is None:
+            raise PromptError(
+                f"The marks ingredient is on, but the sample {sample.id!r} has no marked picture. Turn marks off."
+            )
+        views.append(image_view(sample.marked, "marked"))
+    return views

@@ -1,0 +1,29 @@
+"""What a report says about a run besides its numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+from vlm_eval.flow import Scalar
+
+
+class ReportInfo(TypedDict, total=False):
+    """The words around the numbers. Every key may be absent.
+
+    A model whose name ends in "(toy)" is marked as such wherever it appears.
+    """
+
+    title: str
+    datasets: Mapping[str, str]  # title by card
+    licences: Mapping[str, str]  # licence of the pictures by card
+    cells: Sequence[tuple[str, Mapping[str, Scalar]]]  # in grid order: name and level by ingredient
+
+
+TOY_NOTE = (
+    "(toy): a pocket model of a few megabytes that ships with vlm-eval. It shows that the machinery works;"
+    " its figures say nothing about any other model."
+)
+
+
+def is_toy(model: str) -> bool:
+    """Say whether a model's name marks it as a toy."""
+    return model.rstrip().endswith("(toy)")

@@ -1,0 +1,144 @@
+"""The numbers of one cell: every measure as an estimate with its interval, or the reason why it has none."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlm_eval.metrics.estimate import Estimate, FloatArray, IntArray, undefined
+from vlm_eval.metrics.jackknife import jackknife, macro_auroc
+from vlm_eval.metrics.ranking import average_precision, f1_max, undefined_reason
+from vlm_eval.metrics.rates import rate, simple_rate
+from vlm_eval.metrics.sampling import Sampling
+from vlm_eval.reports.panel import CellArrays, Panel
+
+LEAST_MASS = 0.5
+"""Median probability of yes and no together under which a forced yes/no score is refused."""
+
+SCORE_SOURCE = "forced yes/no"
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """One row of the ablation table."""
+
+    cell: str
+    items: int  # with an answer and a known gold
+    measures: dict[str, Estimate]  # by name, rates in [0, 1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """The items of a cell that have an answer."""
+
+    gold: IntArray
+    yes: FloatArray
+    no: FloatArray
+    part: IntArray  # class
+    drawn: Sampling
+
+    def where(self, keep: np.ndarray) -> "_Answered":
+        drawn = self.drawn.subset(keep)
+        return _Answered(self.gold[keep], self.yes[keep], self.no[keep], self.part[keep], drawn)
+
+
+def measure(panel: Panel, cell: str) -> CellResult:
+    """Compute every measure of one cell. The headline counts an item without a claim as wrong."""
+    arrays = panel.cells[cell]
+    here = arrays.answered
+    if not here.any():
+        reason = "no item has an answer" if panel.gold.size else "no item has a known gold verdict"
+        return CellResult(cell, 0, {name: undefined(reason) for name in MEASURES})
+    answered = _Answered(panel.gold, arrays.yes, arrays.no, panel.class_of_item, panel.drawn).where(here)
+    measures = _verdict_measures(answered) | _score_measures(panel, arrays)
+    measures["words"] = simple_rate(arrays.words[here], answered.part, answered.drawn)
+    if measures["words"].value is None:
+        measures["words"] = undefined("the words scorer judged no answer of this cell")
+    return CellResult(cell, int(here.sum()), {name: measures[name] for name in MEASURES})
+
+
+MEASURES = (
+    "accuracy accuracy_pooled accuracy_if_anomalous accuracy_if_normal accuracy_answered coverage balanced_accuracy"
+    " recall overkill miss precision f1 yes_rate prevalence auroc auroc_pooled aupr f1_max words"
+).split()
+
+
+def _verdict_measures(items: _Answered) -> dict[str, Estimate]:
+    right = np.where(items.gold == 1, items.yes, items.no)
+    one = np.ones(items.gold.size)
+    pooled = np.zeros_like(items.part)
+    as_anomalous = np.where(items.gold == 1, 1 - items.no, items.no)
+    as_normal = np.where(items.gold == 1, items.yes, 1 - items.yes)
+    found = np.where(items.gold == 1, right, 0.0)
+    false_alarm = np.where(items.gold == 0, 1 - right, 0.0)
+    part, drawn = items.part, items.drawn
+    return {
+        "accuracy": rate(right, one, part, drawn),
+        "accuracy_pooled": rate(right, one, pooled, drawn),
+        "accuracy_if_anomalous": rate(as_anomalous, one, part, drawn),
+        "accuracy_if_normal": rate(as_normal, one, part, drawn),
+        "accuracy_answered": _named(rate(right, items.yes + items.no, part, drawn), "no answer makes a claim"),
+        "coverage": rate(items.yes + items.no, one, part, drawn),
+        "balanced_accuracy": _balanced(items, right),
+        "recall": _among(items, 1, right, "no anomalous items"),
+        "miss": _among(items, 1, 1 - right, "no anomalous items"),
+        "overkill": _among(items, 0, 1 - right, "no normal items"),
+        "precision": _named(rate(found, found + false_alarm, part, drawn), "no item counts as called anomalous"),
+        "f1": _named(
+            rate(2 * found, found + false_alarm + items.gold, part, drawn), "nothing is anomalous or called so"
+        ),
+        "yes_rate": rate(items.yes, one, part, drawn),
+        "prevalence": rate(items.gold.astype(np.float64), one, part, drawn),
+    }
+
+
+def _named(estimate: Estimate, reason: str) -> Estimate:
+    return undefined(reason) if estimate.value is None else estimate
+
+
+def _among(items: _Answered, gold: int, values: FloatArray, reason: str) -> Estimate:
+    keep = items.gold == gold
+    return _named(simple_rate(values[keep], items.part[keep], items.drawn.subset(keep)), reason)
+
+
+def _balanced(items: _Answered, right: FloatArray) -> Estimate:
+    """Average the macro true positive and true negative rates, each over the classes that have such items."""
+    if len(np.unique(items.gold)) < 2:
+        return undefined("no normal items" if items.gold.all() else "no anomalous items")
+    part = 2 * items.part + items.gold
+    weights = np.zeros(int(part.max()) + 1)
+    for gold in (0, 1):
+        present = np.unique(part[items.gold == gold])
+        weights[present] = 0.5 / present.size
+    return rate(right, np.ones(right.size), part, items.drawn, weights)
+
+
+def _score_measures(panel: Panel, arrays: CellArrays) -> dict[str, Estimate]:
+    scored = ~np.isnan(arrays.score)
+    refusal = _refused(arrays, scored)
+    gold, score = panel.gold[scored], arrays.score[scored]
+    refusal = refusal or undefined_reason(gold, score)
+    if refusal:
+        return {name: undefined(refusal, score.size) for name in ("auroc", "auroc_pooled", "aupr", "f1_max")}
+    part, drawn = panel.class_of_item[scored], panel.drawn.subset(scored)
+    best = f1_max(gold, score)
+    return {
+        "auroc": macro_auroc(gold, score, part, drawn),
+        "auroc_pooled": macro_auroc(gold, score, np.zeros_like(part), drawn),
+        "aupr": jackknife(lambda keep: _macro_aupr(gold[keep], score[keep], part[keep]), drawn, score.size),
+        "f1_max": Estimate(best.value if best else None, items=score.size, reason="threshold chosen on these items"),
+    }
+
+
+def _refused(arrays: CellArrays, scored: np.ndarray) -> str | None:
+    if not scored.any():
+        return "no scores: the forced yes/no follow-up was not asked, or the model cannot answer it"
+    mass = arrays.mass[scored & ~np.isnan(arrays.mass)]
+    if mass.size and float(np.median(mass)) < LEAST_MASS:
+        return f"refused: the median probability of yes and no is {np.median(mass):.2f}, under {LEAST_MASS}"
+    return None
+
+
+def _macro_aupr(gold: IntArray, score: FloatArray, part: IntArray) -> float | None:
+    values = [average_precision(gold[part == own], score[part == own]) for own in np.unique(part)]
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,149 @@
+"""The report of a run: tables on the console, CSV files and figures in a folder. Reads the frame alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.text import Text
+
+from vlm_eval.metrics.confusion import NORMAL, Confusion, defect_confusion, verdict_confusion
+from vlm_eval.metrics.counts import NO_CLAIM
+from vlm_eval.metrics.estimate import IntArray
+from vlm_eval.reports import figures, files, ledger, tables
+from vlm_eval.reports.effects import EffectRow, effect_rows
+from vlm_eval.reports.info import ReportInfo
+from vlm_eval.reports.measures import CellResult, measure
+from vlm_eval.reports.panel import Panel, read_panels
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFiles:
+    """Where the files of a report are. No figure of a kind is drawn where there is nothing to show."""
+
+    folder: Path
+    ablation: Path
+    effects: Path | None  # None where no two cells differ in one ingredient
+    items: Path
+    confusions: tuple[Path, ...]  # CSV
+    figures: tuple[Path, ...]  # PNG
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a report says of one model on one dataset."""
+
+    panel: Panel
+    results: list[CellResult]
+    effects: list[EffectRow]
+    verdicts: dict[str, Confusion]
+    defects: dict[str, Confusion]
+
+
+def write_report(frame: pd.DataFrame, folder: Path, *, info: ReportInfo, console: Console) -> ReportFiles:
+    """Print the tables of a run and write its files.
+
+    Args:
+        frame: as `runs.frame.read_frame` gives it: one row an ask.
+        folder: where the files go; it is made where absent, and files of the same names are replaced.
+        info: the words around the numbers, and the ingredients of each cell.
+        console: where the tables go; its width decides which columns are shown.
+
+    Raises:
+        InputError: the frame holds no asks or lacks columns.
+    """
+    order = [name for name, _ in info.get("cells", ())]
+    parts = [_part(panel, info) for panel in read_panels(frame, order)]
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        _print(part, info, console)
+    tables.print_lines(console, info, [part.panel for part in parts])
+    return _write(parts, frame, folder, info)
+
+
+def _part(panel: Panel, info: ReportInfo) -> _Part:
+    verdicts, defects = {}, {}
+    for cell, asks in _judged(panel):
+        claim = _claims(asks)
+        gold = (asks["gold"] == "yes").to_numpy(dtype=np.int64)
+        verdicts[cell] = verdict_confusion(gold, claim)
+        types = asks["defect_type"].where(asks["defect_type"].notna(), "anomalous").astype(str)
+        names = [str(name) if isinstance(name, str) else None for name in asks["label"]]
+        defects[cell] = defect_confusion(list(types.where(asks["gold"] == "yes", NORMAL)), names, claim)
+    typed = panel.asks.loc[panel.asks["gold"] == "yes", "defect_type"].notna().any()
+    results = [measure(panel, cell) for cell in panel.cells]
+    return _Part(panel, results, effect_rows(panel, info), verdicts, defects if typed else {})
+
+
+def _judged(panel: Panel) -> list[tuple[str, pd.DataFrame]]:
+    judged = panel.asks[(panel.asks["status"] == "answered") & panel.asks["gold"].isin(("yes", "no"))]
+    groups = {str(cell): asks for cell, asks in judged.groupby("cell", sort=False)}
+    return [(cell, groups[cell]) for cell in panel.cells if cell in groups]
+
+
+def _claims(asks: pd.DataFrame) -> IntArray:
+    codes = asks["verdict"].map({"anomalous": 1, "normal": 0})
+    return codes.where(codes.notna(), NO_CLAIM).to_numpy(dtype=np.int64)
+
+
+def _print(part: _Part, info: ReportInfo, console: Console) -> None:
+    console.print()
+    console.print(tables.ablation_table(part.panel, part.results, info, console.width))
+    if part.effects:
+        console.print()
+        console.print(tables.effects_table(part.panel, part.effects, info))
+    else:
+        console.print(Text("No two cells differ in one ingredient alone: there is no effect to tell.", style="dim"))
+    console.print()
+    console.print(ledger.ledger_table(part.panel, ledger.read_ledger(part.panel)))
+
+
+def _write(parts: Sequence[_Part], frame: pd.DataFrame, folder: Path, info: ReportInfo) -> ReportFiles:
+    ablation = [row for part in parts for row in files.ablation_rows(part.panel, part.results, info)]
+    effects = [row for part in parts for row in files.effect_table_rows(part.panel, part.effects)]
+    ledgers = [row for part in parts for row in files.ledger_rows(part.panel, ledger.read_ledger(part.panel))]
+    files.write_rows(folder / "outcomes.csv", ledgers)
+    return ReportFiles(
+        folder=folder,
+        ablation=files.write_rows(folder / "ablation.csv", ablation),
+        effects=files.write_rows(folder / "effects.csv", effects) if effects else None,
+        items=files.write_items(folder / "items.csv", frame),
+        confusions=_write_confusions(parts, folder),
+        figures=_draw(parts, folder, info),
+    )
+
+
+def _write_confusions(parts: Sequence[_Part], folder: Path) -> tuple[Path, ...]:
+    written = []
+    for kind in ("verdict", "defect"):
+        rows = [
+            row
+            for part in parts
+            for cell, confusion in (part.verdicts if kind == "verdict" else part.defects).items()
+            for row in files.confusion_rows(part.panel, cell, confusion)
+        ]
+        if rows:
+            written.append(files.write_rows(folder / f"confusion_{kind}.csv", rows))
+    return tuple(written)
+
+
+def _draw(parts: Sequence[_Part], folder: Path, info: ReportInfo) -> tuple[Path, ...]:
+    titles = info.get("datasets", {})
+    taken: set[str] = set()
+    cards = list(dict.fromkeys(part.panel.card for part in parts))
+    drawn = []
+    for card in cards:
+        name = "ablation" if len(cards) == 1 else f"ablation_{files.safe_name(card, taken)}"
+        results = {part.panel.model: part.results for part in parts if part.panel.card == card}
+        drawn.append(figures.save(figures.ablation_figure(titles.get(card, card), results), folder / f"{name}.png"))
+    for part in parts:
+        name = part.panel.model if len(cards) == 1 else f"{part.panel.model}_{part.panel.card}"
+        name = files.safe_name(name, taken)
+        about = f"{part.panel.model} on {titles.get(part.panel.card, part.panel.card)}"
+        for kind, matrices in (("verdict", part.verdicts), ("defect", part.defects)):
+            if matrices:
+                figure = figures.confusion_figure(about, matrices)
+                drawn.append(figures.save(figure, folder / f"confusion_{kind}_{name}.png"))
+    return tuple(drawn)

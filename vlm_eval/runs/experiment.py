@@ -1,0 +1,116 @@
+"""The experiment file: the same names as the flags of `vlm-eval run`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vlm_eval.errors import ExperimentError
+from vlm_eval.prompting.cells import Cell, factorial, levels_grid
+
+
+class GenerationSettings(BaseModel):
+    """Generation parameters; what is not given comes from the layout, then from the defaults."""
+
+    model_config = ConfigDict(extra="forbid")
+    max_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, ge=0)
+    beams: int | None = Field(default=None, ge=1)
+    length_penalty: float | None = None
+    seed: int | None = None
+
+
+class ModelEntry(BaseModel):
+    """A model with settings of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+    model: str
+    revision: str | None = None
+    dtype: str | None = None
+    quantization: Literal["8bit", "4bit"] | None = None
+    options: dict[str, str | int | float | bool] = {}
+
+
+class Experiment(BaseModel):
+    """What is asked of which models on which data."""
+
+    model_config = ConfigDict(extra="forbid")
+    dataset: list[str] = Field(min_length=1)
+    models: list[ModelEntry] = Field(min_length=1)
+    grid: dict[str, list[int]] | None = None
+    levels: list[str] | None = None
+    shots: list[int] | None = None
+    layout: str = "chat"
+    limit: int | None = Field(default=None, ge=1)
+    seed: int = 0
+    reference_seed: int = 0
+    repeats: int = Field(default=1, ge=1)
+    generation: GenerationSettings = GenerationSettings()
+    yes_no: bool | None = None  # ask the forced yes/no follow-up; by default of local models only
+    scorers: list[str] = ["verdict", "words", "labels"]
+    roots: dict[str, str] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_short_forms(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        data = dict(data)
+        if isinstance(data.get("dataset"), str):
+            data["dataset"] = [data["dataset"]]
+        if isinstance(data.get("models"), list):
+            data["models"] = [{"model": entry} if isinstance(entry, str) else entry for entry in data["models"]]
+        grid = data.get("grid")
+        if isinstance(grid, dict) and "levels" in grid:
+            data = {**data, **grid}
+            data["grid"] = None
+        return data
+
+    @model_validator(mode="after")
+    def _one_grid(self) -> "Experiment":
+        if self.grid is not None and (self.levels or self.shots):
+            raise ValueError("give either grid or levels and shots, not both")
+        return self
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Return the cells of the grid in order. Raises ExperimentError."""
+        if self.grid is not None:
+            return factorial(self.grid)
+        return levels_grid(self.levels or ["naive"], self.shots or [0])
+
+
+def parse_experiment(data: Mapping[str, Any], source: str) -> Experiment:
+    """Check an experiment. Raises ExperimentError naming the source, the key and what is allowed."""
+    try:
+        return Experiment.model_validate(dict(data))
+    except ValidationError as error:
+        allowed = ", ".join(Experiment.model_fields)
+        lines = [_explain(dict(problem), allowed) for problem in error.errors()]
+        raise ExperimentError(f"{source} cannot be used:\n" + "\n".join(lines)) from error
+
+
+def _explain(problem: dict[str, Any], allowed: str) -> str:
+    where = ".".join(str(part) for part in problem["loc"]) or "the experiment"
+    if problem["type"] == "extra_forbidden":
+        hint = f" Known keys: {allowed}." if len(problem["loc"]) == 1 else ""
+        return f"  {where}: this key is not known.{hint}"
+    if problem["type"] == "missing":
+        return f"  {where}: this key is needed."
+    return f"  {where}: {problem['msg']} (given: {problem['input']!r})"
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Read an experiment file; data sets named by path are looked up beside it first. Raises ExperimentError."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ExperimentError(f"The experiment file {path} does not exist.") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ExperimentError(f"The experiment file {path} cannot be read as YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise ExperimentError(f"The experiment file {path} must hold keys and values, such as `dataset: demo`.")
+    experiment = parse_experiment(data, str(path))
+    beside = [str(path.parent / name) if (path.parent / name).exists() else name for name in experiment.dataset]
+    return experiment.model_copy(update={"dataset": beside})

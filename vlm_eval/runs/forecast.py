@@ -1,0 +1,100 @@
+"""What a run would ask, before it asks: nothing is rendered and nothing is spent."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlm_eval.backends.endpoint import receiving_host
+from vlm_eval.backends.prices import Prices, estimate_tokens, upper_cost
+from vlm_eval.flow import BackendSpec
+from vlm_eval.runs.plan import Plan, find_contamination
+from vlm_eval.runs.schema import database_path
+from vlm_eval.runs.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ModelForecast:
+    """What one model would be asked."""
+
+    name: str
+    asks: int
+    requests: int  # after removing duplicates
+    answered: int  # of these, in the run folder already
+    images: int  # distinct pictures
+    host: str | None  # that would receive them; None where they stay on this machine
+    tokens_in: int  # of the requests that are not answered yet; an estimate
+    tokens_out: int  # at most
+    cost: float | None  # USD, an upper estimate; None without a price
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run would ask."""
+
+    cells: tuple[str, ...]
+    samples: int
+    withdrawn: int
+    models: tuple[ModelForecast, ...]
+    notes: tuple[str, ...]
+
+
+def forecast(plan: Plan, folder: Path, prices: Prices | None) -> Forecast:
+    """Count what a run would ask and send.
+
+    Args:
+        plan: checked.
+        folder: the run folder; it need not exist.
+        prices: by model; None where none are given.
+    """
+    answered = _answered_keys(folder)
+    models = tuple(_of_model(plan, spec, answered, prices) for spec in plan.specs)
+    notes = list(find_contamination(plan))
+    missing = sum(not path.is_file() for sample in plan.samples for path in sample.sources)
+    if missing:
+        notes.append(f"{missing} items name a file that does not exist; each becomes a bad-input failure.")
+    notes += [note for dataset in plan.datasets for note in dataset.notes]
+    return Forecast(
+        tuple(cell.name for cell in plan.cells), len(plan.samples), len(plan.withdrawn), models, tuple(notes)
+    )
+
+
+def _of_model(plan: Plan, spec: BackendSpec, answered: frozenset[str], prices: Prices | None) -> ModelForecast:
+    tally: Counter[str] = Counter()
+    keys: set[str] = set()
+    images: set[str] = set()
+    price = prices.of(spec.model) if prices else None
+    detail = str(spec.options.get("detail", "auto"))
+    cost = 0.0
+    for ask in plan.asks_of_model(spec):
+        tally["asks"] += 1
+        if ask.request.key in keys:
+            continue
+        keys.add(ask.request.key)
+        images |= {view.identity for view in ask.request.prompt.views}
+        if ask.request.key in answered:
+            tally["answered"] += 1
+            continue
+        tally["in"] += estimate_tokens(ask.request.prompt, detail)
+        tally["out"] += ask.request.generation.max_tokens
+        cost += upper_cost(price, ask.request.prompt, ask.request.generation, detail) if price else 0.0
+    return ModelForecast(
+        spec.name,
+        tally["asks"],
+        len(keys),
+        tally["answered"],
+        len(images),
+        receiving_host(spec),
+        tally["in"],
+        tally["out"],
+        cost if price else None,
+    )
+
+
+def _answered_keys(folder: Path) -> frozenset[str]:
+    if not database_path(folder).is_file():
+        return frozenset()
+    with Store(folder) as store:
+        rows = store.connection.execute(
+            "SELECT key FROM request JOIN outcome ON outcome.request = request.id WHERE kind = 'answer'"
+        )
+        return frozenset(key for (key,) in rows)

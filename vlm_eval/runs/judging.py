@@ -1,0 +1,61 @@
+"""Joins stored answers to scorers: Items in, Judgements stored beside them."""
+
+from collections.abc import Iterator, Sequence
+
+from pydantic import TypeAdapter
+
+from vlm_eval.flow import Answer, Item, Judgement, Question, Sample, Scorer
+from vlm_eval.runs.store import Store
+from vlm_eval.scoring.registry import open_scorer
+
+_BATCH = 1024
+_SAMPLE = TypeAdapter(Sample)
+_QUESTION = TypeAdapter(Question)
+_ANSWER = TypeAdapter(Answer)
+_JUDGEMENT = TypeAdapter(Judgement)
+
+
+def judge_run(store: Store, scorers: Sequence[str]) -> int:
+    """Judge every answer that a scorer's present version has not judged; return how many judgements are new."""
+    judged = 0
+    for name in scorers:
+        scorer = open_scorer(name)
+        for page in _unjudged(store, scorer):
+            judgements = scorer.judge([item for _, item in page])
+            rows = [
+                (ask, scorer.name, scorer.version, _JUDGEMENT.dump_json(judgement).decode())
+                for (ask, _), judgement in zip(page, judgements, strict=True)
+            ]
+            store.connection.execute("BEGIN IMMEDIATE")
+            store.connection.executemany("INSERT OR REPLACE INTO judgement VALUES (?, ?, ?, ?)", rows)
+            store.connection.execute("COMMIT")
+            judged += len(rows)
+    return judged
+
+
+def _unjudged(store: Store, scorer: Scorer) -> Iterator[list[tuple[int, Item]]]:
+    samples: dict[int, Sample] = {}
+    last = 0
+    while True:
+        rows = store.connection.execute(
+            "SELECT ask.id, ask.sample, ask.question, outcome.data FROM ask JOIN outcome USING (request) "
+            "WHERE ask.id > ? AND ask.purpose = 'answer' AND outcome.kind = 'answer' AND NOT EXISTS "
+            "(SELECT 1 FROM judgement WHERE ask = ask.id AND scorer = ? AND version = ?) ORDER BY ask.id LIMIT ?",
+            (last, scorer.name, scorer.version, _BATCH),
+        ).fetchall()
+        if not rows:
+            return
+        last = rows[-1][0]
+        yield [(ask, _item(store, samples, sample, question, data)) for ask, sample, question, data in rows]
+
+
+def _item(store: Store, samples: dict[int, Sample], sample: int, question: str, data: str) -> Item:
+    if sample not in samples:
+        row = store.connection.execute("SELECT data FROM sample WHERE id = ?", (sample,)).fetchone()
+        samples[sample] = _SAMPLE.validate_json(row[0])
+    return Item(samples[sample], _QUESTION.validate_json(question), _ANSWER.validate_json(data))
+
+
+def read_judgement(data: str) -> Judgement:
+    """Read a stored judgement."""
+    return _JUDGEMENT.validate_json(data)

@@ -1,0 +1,187 @@
+"""The loop that asks: plan, ask what is missing, store, judge."""
+
+import errno
+import signal
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from vlm_eval.backends.registry import open_backend
+from vlm_eval.errors import BackendUnavailable, RunFolderError
+from vlm_eval.flow import RETRIED, Answer, Backend, BackendSpec, Outcome, Request
+from vlm_eval.runs.judging import judge_run
+from vlm_eval.runs.lock import run_lock
+from vlm_eval.runs.media import MediaWriter
+from vlm_eval.runs.plan import Plan
+from vlm_eval.runs.provenance import describe_run
+from vlm_eval.runs.store import Growth, Store
+
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
+OpenBackend = Callable[[BackendSpec, Path], Backend]
+
+
+class Listener(Protocol):
+    """Whoever watches a run: a progress bar, a log, a test."""
+
+    def planned(self, growth: Growth, open_requests: int) -> None:
+        """Hear how many asks are planned and how many requests are still open."""
+        ...
+
+    def model_started(self, name: str, open_requests: int) -> None:
+        """Hear that a model is about to be asked."""
+        ...
+
+    def arrived(self, name: str, outcome: Outcome) -> None:
+        """Hear of each outcome, after it was stored."""
+        ...
+
+
+class Silent:
+    """A listener that ignores everything."""
+
+    def planned(self, growth: Growth, open_requests: int) -> None:
+        """Ignore."""
+
+    def model_started(self, name: str, open_requests: int) -> None:
+        """Ignore."""
+
+    def arrived(self, name: str, outcome: Outcome) -> None:
+        """Ignore."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended: requests answered, failed for good, still to be asked; and why it stopped early."""
+
+    answered: int
+    failed: int
+    open: int
+    stopped: bool = False
+    unavailable: tuple[str, ...] = ()
+
+
+class StopFlag:
+    """Set by the first Ctrl-C: no new request is pulled, what is in flight is drained. The second interrupts."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+
+    @contextmanager
+    def on_interrupt(self) -> Iterator[None]:
+        """Handle SIGINT inside the block, where signals can be handled at all."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        previous = signal.signal(signal.SIGINT, self._handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.event.is_set():
+            raise KeyboardInterrupt
+        self.event.set()
+
+
+def execute(
+    plan: Plan, folder: Path, *, listener: Listener | None = None, open_with: OpenBackend = open_backend
+) -> RunResult:
+    """Ask everything that is planned and not answered yet, store each outcome as it arrives, and judge.
+
+    Raises:
+        RunFolderError: the folder is locked, belongs to another experiment, or cannot be written (disk full).
+        InputError: a backend cannot be built from what was asked for.
+    """
+    watch = listener or Silent()
+    stop = StopFlag()
+    with run_lock(folder), _disk_errors(folder), Store(folder, write=True) as store:
+        growth = store.plan(plan.asks())
+        store.set_meta("experiment", plan.experiment.model_dump(mode="json"))
+        store.set_meta("provenance", describe_run(plan))
+        watch.planned(growth, _open(store))
+        unavailable: list[str] = []
+        with stop.on_interrupt():
+            try:
+                for spec in plan.specs:
+                    if not stop.event.is_set():
+                        unavailable += _ask_model(store, spec, watch, stop, open_with)
+            except KeyboardInterrupt:
+                stop.event.set()
+            store.flush()
+            judge_run(store, plan.experiment.scorers)
+        return _result(store, stop.event.is_set(), unavailable)
+
+
+def _ask_model(
+    store: Store, spec: BackendSpec, watch: Listener, stop: StopFlag, open_with: OpenBackend
+) -> list[str]:
+    """Ask one model; return why it was unavailable, if it was."""
+    waiting = sum(n for (name, kind), n in store.tally().items() if name == spec.name and _is_open(kind))
+    if not waiting:
+        return []
+    watch.model_started(spec.name, waiting)
+    media = MediaWriter(store.folder)
+    asked: dict[str, Request] = {}
+    try:
+        backend = open_with(spec, store.folder / "scratch" / spec.model.family)
+        for key, outcome in backend.answer(_until(stop, store.pending(spec.name), asked)):
+            store.put(key, outcome)
+            _keep_pictures(store, media, asked.pop(key, None), outcome)
+            watch.arrived(spec.name, outcome)
+    except BackendUnavailable as error:
+        return [f"{spec.name}: {error}"]
+    finally:
+        media.close()
+    return []
+
+
+def _until(stop: StopFlag, requests: Iterator[Request], asked: dict[str, Request]) -> Iterator[Request]:
+    """Pass requests on until a stop is asked for; remember those in flight."""
+    for request in requests:
+        if stop.event.is_set():
+            return
+        asked[request.key] = request
+        yield request
+
+
+def _keep_pictures(store: Store, media: MediaWriter, request: Request | None, outcome: Outcome) -> None:
+    if request is None or not isinstance(outcome, Answer):
+        return
+    for view, digest in zip(request.prompt.views, outcome.sent, strict=False):
+        if store.note_sent(view, digest):
+            media.add(view, digest)
+
+
+def _is_open(kind: str) -> bool:
+    return kind == "open" or kind in RETRIED
+
+
+def _open(store: Store) -> int:
+    return sum(count for (_, kind), count in store.tally().items() if _is_open(kind))
+
+
+def _result(store: Store, stopped: bool, unavailable: list[str]) -> RunResult:
+    tally = store.tally()
+    answered = sum(count for (_, kind), count in tally.items() if kind == "answer")
+    waiting = _open(store)
+    return RunResult(answered, sum(tally.values()) - answered - waiting, waiting, stopped, tuple(unavailable))
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    """Say what a full or broken disk means for the run; other system errors pass."""
+    try:
+        yield
+    except (sqlite3.OperationalError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _DISK_ERRORS:
+            raise
+        raise RunFolderError(
+            f"The run folder {folder} cannot be written ({error}). What was answered is kept; make room or mend "
+            "the disk and run the same command again."
+        ) from error

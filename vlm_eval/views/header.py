@@ -1,0 +1,91 @@
+"""Decide from a file's bytes, without decoding a pixel, how it is to be sent.
+
+A picture passes byte for byte only if it is 8-bit RGB or grey JPEG, PNG or WebP, upright, with no metadata
+beyond a colour profile. Metadata, and anything behind the picture's end, is taken out without re-encoding.
+Everything else is rendered once as PNG.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from vlm_eval.errors import BadInputError
+from vlm_eval.flow import Recipe, Step
+from vlm_eval.views.container import Damaged, Layout
+from vlm_eval.views.jpeg import read_jpeg
+from vlm_eval.views.png import SIGNATURE, read_png
+from vlm_eval.views.webp import is_webp, read_webp
+
+MAX_PIXELS = 80_000_000
+"""Pictures of more pixels are refused: they take a gigabyte to decode, and no model sees so many."""
+
+OTHER_FORMATS = ("BMP", "GIF", "JPEG2000", "PPM", "TIFF")
+STRIP_METADATA = Step("strip-metadata")
+TO_RGB8_PNG = Step("to-rgb8-png")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """How a picture is to be sent."""
+
+    size: tuple[int, int]  # width, height as sent
+    recipe: Recipe
+
+
+def read_header(data: bytes, path: Path) -> Header:
+    """Read how a picture is to be sent; the path only names the file in errors.
+
+    Raises BadInputError for bytes that are empty, cut off, no picture, or larger than MAX_PIXELS.
+    """
+    try:
+        layout = read_layout(data)
+        size = _other_size(data) if layout is None else layout.size
+        if 0 in size:
+            raise Damaged("states a size of 0 pixels")
+    except Damaged as error:
+        raise BadInputError(f"{path} {error}. {_REMEDY}") from error
+    if size[0] * size[1] > MAX_PIXELS:
+        raise BadInputError(
+            f"{path} has {size[0]} x {size[1]} pixels; at most {MAX_PIXELS:,} are allowed. "
+            "Scale it down or cut it into tiles."
+        )
+    if layout is None:
+        return Header(size, (TO_RGB8_PNG,))
+    if not layout.plain or layout.orientation != 1:
+        turned = (size[1], size[0]) if layout.orientation >= 5 else size
+        return Header(turned, (TO_RGB8_PNG,))
+    clean = sum(part.stop - part.start for part in layout.kept) == len(data)
+    return Header(size, () if clean else (STRIP_METADATA,))
+
+
+def read_layout(data: bytes) -> Layout | None:
+    """Read the layout of a JPEG, PNG or WebP file; None for any other. Raises Damaged."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return read_jpeg(data)
+    if data.startswith(SIGNATURE):
+        return read_png(data)
+    return read_webp(data) if is_webp(data) else None
+
+
+_REMEDY = (
+    "Replace the file with a sound JPEG, PNG, WebP, TIFF, BMP, GIF, JPEG 2000 or PPM picture, or drop the item."
+)
+
+
+def _other_size(data: bytes) -> tuple[int, int]:
+    """Read the size of a picture in one of OTHER_FORMATS from its header."""
+    if not data:
+        raise Damaged("is empty")
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns before it refuses; MAX_PIXELS decides here.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=OTHER_FORMATS) as image:
+                return image.size
+    except UnidentifiedImageError as error:
+        raise Damaged("is not a picture that can be read") from error
+    except Exception as error:  # a decoder may raise anything; whatever it is, this file is at fault
+        raise Damaged(f"cannot be read as a picture ({error})") from error
