@@ -105,3 +105,40 @@ def make() -> ModuleType:
     import sys
 
     return sys.modules[__name__]
+
+
+@pytest.fixture(scope="session")
+def mock() -> ModuleType:
+    """The module of the server that answers chat completions to order."""
+    import sys
+
+    spec = importlib.util.spec_from_file_location("mock_server", Path(__file__).with_name("mock_server.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def server(mock: ModuleType) -> Any:
+    """A chat-completions server on this machine; it echoes the text that it is asked."""
+    server = mock.MockServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def ask(server: Any, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Put requests to the server through the openai family; return the outcomes by key."""
+    from vlm_eval.backends.registry import open_backend, parse_model
+
+    def run(requests: Any, **options: Any) -> dict[str, Any]:
+        given = {"base_url": server.url, "first_wait": 0.01, **options}
+        backend = open_backend(parse_model("openai:mock", **given), tmp_path / "scratch")
+        outcomes: dict[str, Any] = {}
+        for key, outcome in backend.answer(requests):
+            assert key not in outcomes
+            outcomes[key] = outcome
+        return outcomes
+
+    return run

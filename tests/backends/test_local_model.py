@@ -157,13 +157,12 @@ def test_the_quantization_configurations_name_their_bits(monkeypatch):
 
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr(local_model, "find_spec", lambda name: object())
-    monkeypatch.setattr("transformers.BitsAndBytesConfig", dict)
     eight, four, none = (
         local_model.quantization_config(Model("llava", "some/model", quantization=bits))
         for bits in ("8bit", "4bit", None)
     )
-    assert eight == {"load_in_8bit": True}
-    assert four["load_in_4bit"] is True
+    assert (eight.load_in_8bit, eight.load_in_4bit) == (True, False)
+    assert (four.load_in_8bit, four.load_in_4bit) == (False, True)
     assert none is None
 
 
@@ -220,9 +219,19 @@ def test_the_dtype_is_honoured_and_a_cpu_computes_in_float32(dtype, computed, co
     assert isinstance(answer, Answer)
 
 
-def test_accelerate_places_the_model_by_device_map(make, open_tiny):
+def test_accelerate_places_the_model_by_device_map(make, open_tiny, monkeypatch):
+    from transformers import AutoModelForImageTextToText
+
+    seen = {}
+    load = AutoModelForImageTextToText.from_pretrained
+
+    def spy(checkpoint, **options):
+        seen.update(options)
+        return load(checkpoint, **options)
+
+    monkeypatch.setattr(AutoModelForImageTextToText, "from_pretrained", spy)
     backend = open_tiny("llava", device_map="auto")
-    assert loaded(backend).model.hf_device_map
+    assert seen["device_map"] == "auto"
     assert all(
         isinstance(outcome, Answer) for _, outcome in backend.answer(make.mixed_requests(2, two_pictures=True))
     )

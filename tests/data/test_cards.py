@@ -102,6 +102,7 @@ def test_a_cards_own_root_is_relative_to_the_card(tmp_path: Path) -> None:
         (MINIMAL + "modality: [image]\n", ["modality", "['image']"]),
         (MINIMAL.replace("folders", "folder"), ["reader 'folder'", "customizable-vlm, demo, elpv, folders"]),
         (MINIMAL + "options: {mask: .png}\n", ["options.mask: unknown key", "mask_suffix"]),
+        (MINIMAL.replace("folders", "table") + "options: {pattern: 'p/{a}.png'}\n", ["options.pattern", "one {}"]),
         (MINIMAL + "options: {train: train/good}\n", ["options.train", "'train/good'"]),
         (MINIMAL + "classes: {nut: {nouns: {noun: 3}}}\n", ["classes.nut.nouns.noun", "string", "3"]),
         (MINIMAL + "classes: {nut: {noun: nut}}\n", ["classes.nut.noun: unknown key", "did you mean nouns?"]),
@@ -135,6 +136,11 @@ def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
         load_card("mvtec_ad")
 
 
+def test_a_card_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match=r"card folder .*none does not exist"):
+        list_cards([tmp_path / "none"])
+
+
 def test_a_card_in_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "parts.yaml").write_bytes(MINIMAL.replace("Parts", "Gehäuse").encode("cp1252"))
     with pytest.raises(CardError, match="UTF-8"):
@@ -144,3 +150,7 @@ def test_a_card_in_another_encoding_is_refused(tmp_path: Path) -> None:
 def test_a_card_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CardError, match="does not exist"):
         load_card(tmp_path / "none.yaml")
+
+
+def test_the_folder_of_cards_holds_no_code_that_could_shadow_a_package() -> None:
+    assert {file.suffix for file in shipped("datasets").rglob("*") if not file.name.startswith(".")} == {".yaml"}

@@ -25,8 +25,23 @@ def test_data_that_nobody_pointed_to_is_asked_for_with_where_to_get_it() -> None
 
 
 def test_a_root_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CardError, match="not at .*/nowhere"):
+    with pytest.raises(CardError, match=r"not at .*/nowhere"):
         load_dataset("mvtec-ad", root=tmp_path / "nowhere")
+
+
+def test_a_file_where_a_folder_is_needed_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "visa.tar").write_bytes(b"")
+    with pytest.raises(CardError, match=r"visa\.tar is a file, but the reader visa needs a folder"):
+        load_dataset("visa", root=tmp_path / "visa.tar")
+
+
+def test_a_file_that_may_not_be_read_is_one_message(tmp_path: Path, monkeypatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path / "good"))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(CardError, match="good cannot be read: Permission denied"):
+        load_dataset(tmp_path)
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

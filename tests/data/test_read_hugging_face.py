@@ -49,7 +49,7 @@ def test_a_split_that_is_not_there_is_refused_naming_those_that_are(card_file: P
 def test_a_folder_that_save_to_disk_did_not_write_is_refused(card_file: Path, tmp_path: Path) -> None:
     pytest.importorskip("datasets")
     (tmp_path / "saved").mkdir()
-    with pytest.raises(CardError, match="cannot load .*saved as a save_to_disk folder"):
+    with pytest.raises(CardError, match=r"cannot load .*saved as a save_to_disk folder"):
         load_dataset(card_file)
 
 

@@ -59,8 +59,10 @@ def test_the_column_map_tells_all_there_is_to_tell(tmp_path: Path) -> None:
         "{image: file, label: state, object_class: part, defect_type: kind, mask: seg, reference: twin, "
         "group: serial, split: use, question: ask, id: serial, metadata: [line]}"
     )
-    options = f"{{file: t.jsonl, columns: {columns}, labels: {{normal: [IO], anomalous: [nio]}}, pattern: 'p/{{:0>3}}.png'}}"
-    (sample,) = load_dataset(write_card(tmp_path, options)).samples
+    options = (
+        f"file: t.jsonl, columns: {columns}, labels: {{normal: [IO], anomalous: [nio]}}, pattern: 'p/{{:0>3}}.png'"
+    )
+    (sample,) = load_dataset(write_card(tmp_path, f"{{{options}}}")).samples
     assert sample.id == "parts/S1"
     assert sample.sources == (tmp_path / "p/007.png",)
     assert (sample.object_class, sample.nouns) == ("hex_bolt", {"noun": "hex bolt"})
@@ -127,6 +129,7 @@ def test_a_byte_order_mark_and_blanks_in_the_header_do_no_harm(tmp_path: Path) -
         ("t.csv", "image,label\n", "holds no item to evaluate"),
         ("t.csv", "", "holds no item to evaluate"),
         ("t.jsonl", '{"image": "a.png", "label": 0}\n{"image": \n', r"t\.jsonl, line 2 is no valid JSON"),
+        ("t.jsonl", '{"image": "a.png", "label": 0}\n{"image": "b.png"}\n', r"line 2: the row lacks 'label'"),
         ("t.jsonl", "[1]\n", "is a JSON list"),
         ("t.jsonl", '{"image": "data:image/png;base64,?", "label": 0}\n', "no valid base64"),
         ("t.parquet", "PAR?", r"t\.parquet cannot be read as Parquet"),

@@ -70,5 +70,5 @@ def test_paths_stay_inside_their_root(tmp_path: Path) -> None:
     assert inside(tmp_path, "a\\b.png", "t") == tmp_path / "a" / "b.png"
     assert inside(tmp_path, f"{tmp_path}/b.png", "t") == tmp_path / "b.png"
     for outside in ("../b.png", "a/../../b.png", "/etc/passwd", "..\\b.png", f"{tmp_path}2/b.png"):
-        with pytest.raises(CardError, match="t.csv, line 3: .* leads out of"):
+        with pytest.raises(CardError, match=r"t\.csv, line 3: .* leads out of"):
             inside(tmp_path, outside, "t.csv, line 3")

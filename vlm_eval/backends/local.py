@@ -12,16 +12,21 @@ from itertools import groupby, islice
 from time import perf_counter
 from typing import Any, Protocol
 
-from vlm_eval.backends.local_prompt import LayOut, Prepared, Refused, control_pattern, control_tokens, prepare
+from vlm_eval.backends.local_prompt import (
+    LayOut,
+    OutOfMemory,
+    Prepared,
+    Refused,
+    control_pattern,
+    control_tokens,
+    prepare,
+)
+from vlm_eval.backends.registry import capabilities
 from vlm_eval.errors import BadInputError, ExperimentError, MissingExtraError
 from vlm_eval.flow import Answer, BackendSpec, Capabilities, Failure, Outcome, Request, Scalar
 
 _LOOK_AHEAD = 4  # batches that are pulled and sorted together; more would only lengthen the wait after a stop
 _PICTURE_LENGTH = 2000  # characters of text that cost a model about as much as a picture; only the order matters
-
-
-class OutOfMemory(Exception):
-    """A batch was too large for the device."""
 
 
 class Engine(Protocol):
@@ -112,7 +117,7 @@ class LocalBackend:
             answers = self.engine.ask(items, inputs if inputs is not None else self.engine.encode(items))
         except OutOfMemory as error:
             failure = Failure("out-of-memory", str(error))
-            self.batch_size = max(1, len(items) // 2)
+            self.batch_size = max(1, min(self.batch_size, len(items) // 2))
         except Refused as error:
             failure = Failure("unsupported", str(error))
         # Past the except clause, so that the traceback no longer holds the tensors that did not fit.
@@ -129,10 +134,7 @@ class LocalBackend:
 
 
 def open_local(
-    spec: BackendSpec,
-    capabilities: Capabilities,
-    check: Callable[[Any, Any], None],
-    layout: Callable[[Any], LayOut],
+    spec: BackendSpec, check: Callable[[Any, Any], None], layout: Callable[[Any], LayOut]
 ) -> LocalBackend:
     """Load a model for a family, which brings its check of configuration and processor and its layout.
 
@@ -147,7 +149,7 @@ def open_local(
     batch_size = _batch_size(spec)
     loaded = load(spec, check)
     return LocalBackend(
-        capabilities=capabilities,
+        capabilities=capabilities(spec),
         engine=TransformersEngine(loaded),
         lay_out=layout(loaded.processor),
         control=control_pattern(control_tokens(loaded.processor)),

@@ -1,21 +1,18 @@
 """Any image-text-to-text model with a chat template through transformers."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vlm_eval.backends.local import LocalBackend, open_local
 from vlm_eval.backends.local_prompt import chat_layout
 from vlm_eval.errors import BackendUnavailable
-from vlm_eval.flow import BackendSpec, Capabilities, Model
-
-CAPABILITIES = Capabilities(yes_no=True)
+from vlm_eval.flow import BackendSpec, Model
 
 
 def build(spec: BackendSpec, scratch: Path) -> LocalBackend:
     """Load a checkpoint that holds a chat template. Writes nothing to the scratch folder."""
-    return open_local(
-        spec, CAPABILITIES, lambda config, processor: check_template(spec.model, config, processor), chat_layout
-    )
+    return open_local(spec, partial(check_template, spec.model), chat_layout)
 
 
 def check_template(model: Model, config: Any, processor: Any) -> None:

@@ -6,9 +6,8 @@ from typing import Any
 from vlm_eval.backends.local import LocalBackend, open_local
 from vlm_eval.backends.local_prompt import Refused
 from vlm_eval.errors import BackendUnavailable
-from vlm_eval.flow import BackendSpec, Capabilities, Model, Prompt
+from vlm_eval.flow import BackendSpec, Model, Prompt
 
-CAPABILITIES = Capabilities(max_images=1, conversation=False, yes_no=True)
 _MODEL_TYPES = ("blip-2", "instructblip")
 
 
@@ -19,7 +18,7 @@ def build(spec: BackendSpec, scratch: Path) -> LocalBackend:
         _check_type(spec.model, config)
         _write_image_tokens(spec.model, config, processor)
 
-    return open_local(spec, CAPABILITIES, check, lambda processor: lay_out)
+    return open_local(spec, check, lambda processor: lay_out)
 
 
 def lay_out(prompt: Prompt) -> str:

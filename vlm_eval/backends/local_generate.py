@@ -3,14 +3,14 @@
 import hashlib
 import inspect
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 import torch
 from transformers import GenerationConfig
 
-from vlm_eval.backends.local import OutOfMemory
 from vlm_eval.backends.local_model import LoadedModel
-from vlm_eval.backends.local_prompt import Prepared, Refused
+from vlm_eval.backends.local_prompt import OutOfMemory, Prepared, Refused
 from vlm_eval.errors import BackendUnavailable
 from vlm_eval.flow import Answer, Finish, Generation, YesNo
 
@@ -35,11 +35,13 @@ class TransformersEngine:
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
         self._yes, self._no = yes_no_tokens(loaded.tokenizer)
+        self._tokenizing = Lock()  # the tokenizer's padding is changed in place; the next batch is encoded ahead
 
     def encode(self, items: Sequence[Prepared]) -> Any:
         """Run the processor over a batch. Raises Refused where a picture or the prompt does not fit the model."""
         try:
-            inputs = self._process(items)
+            with self._tokenizing:
+                inputs = self._process(items)
         except _REFUSALS as error:
             raise _translate(error) from error
         self._check_length(inputs)
@@ -100,7 +102,8 @@ class TransformersEngine:
         # A decoder of its own begins with a start token instead of the prompt.
         decoder = self._loaded.model.config.is_encoder_decoder
         new = ids[:, 1:] if decoder else new_tokens(inputs["input_ids"], ids)
-        return [self._answer(row, prompt) for row, prompt in zip(new.tolist(), prompts, strict=True)]
+        with self._tokenizing:
+            return [self._answer(row, prompt) for row, prompt in zip(new.tolist(), prompts, strict=True)]
 
     def _answer(self, row: list[int], prompt_tokens: int) -> Answer:
         said, finish = until_end(row, self._end_tokens())

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_eval.backends.local import LocalBackend, open_local
-from vlm_eval.backends.local_auto import CAPABILITIES, check_template
+from vlm_eval.backends.local_auto import check_template
 from vlm_eval.backends.local_prompt import chat_layout
 from vlm_eval.errors import BackendUnavailable
 from vlm_eval.flow import BackendSpec
@@ -21,4 +21,4 @@ def build(spec: BackendSpec, scratch: Path) -> LocalBackend:
             )
         check_template(spec.model, config, processor)
 
-    return open_local(spec, CAPABILITIES, check, chat_layout)
+    return open_local(spec, check, chat_layout)

@@ -17,6 +17,10 @@ LayOut = Callable[[Prompt], str]
 """Write a prompt as the one text that a model reads. Raises Refused where the model cannot take such a prompt."""
 
 
+class OutOfMemory(Exception):
+    """A batch was too large for the device."""
+
+
 class Refused(Exception):
     """The model cannot take a request, however often it is asked."""
 

@@ -51,11 +51,11 @@ class Body:
 
 
 def encode_body(
-    request: Request, pictures: Sequence[EncodedPicture], settings: Settings, dialect: Dialect
+    request: Request, pictures: Sequence[EncodedPicture], checkpoint: str, settings: Settings, dialect: Dialect
 ) -> Body:
-    """Encode a request; `pictures` are those of its views, in order."""
+    """Encode a request to a checkpoint; `pictures` are those of its views, in order."""
     document = {
-        "model": request.model.checkpoint,
+        "model": checkpoint,
         "messages": _messages(request.prompt, settings.detail),
         **_parameters(request.generation, settings, dialect),
     }

@@ -77,7 +77,7 @@ class Session:
                 return result
             if (failure := self._judge(result, attempt)) is not None:
                 return failure
-            await asyncio.sleep(wait_before(attempt + 1, result.retry_after))
+            await asyncio.sleep(wait_before(attempt + 1, result.retry_after, self._settings.first_wait))
         raise AssertionError("the last attempt always ends the request")
 
     async def _attempt(self, request: Request, pictures: Sequence[EncodedPicture]) -> Answer | Trouble:
@@ -97,7 +97,7 @@ class Session:
     async def _ask_once(
         self, request: Request, pictures: Sequence[EncodedPicture], dialect: Dialect
     ) -> Answer | Trouble:
-        body = encode_body(request, pictures, self._settings, dialect)
+        body = encode_body(request, pictures, self._model.checkpoint, self._settings, dialect)
         clock = asyncio.get_running_loop().time
         started = clock()
         reply = await self._call(body)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vlm_eval.backends.endpoint import base_url, is_loopback
+from vlm_eval.backends.retry_after import FIRST_WAIT
 from vlm_eval.errors import ExperimentError
 from vlm_eval.flow import BackendSpec
 
@@ -26,6 +27,7 @@ class Settings(BaseModel):
     concurrency: int = Field(default=16, ge=1, le=1000)
     timeout: float = Field(default=180.0, gt=0)  # seconds an attempt
     max_attempts: int = Field(default=8, ge=1)  # the waits between eight add up to about a minute
+    first_wait: float = Field(default=FIRST_WAIT, gt=0)  # seconds before the first repetition; doubles
     detail: Literal["auto", "low", "high"] | None = None
     beam_search: bool = False  # the server takes vLLM's use_beam_search
     cache_megabytes: int = Field(default=128, ge=0)  # encoded pictures that are kept for other requests

@@ -25,6 +25,7 @@ _REMOTE_OPTIONS = frozenset(
         "cache_megabytes",
         "concurrency",
         "detail",
+        "first_wait",
         "max_attempts",
         "timeout",
     }

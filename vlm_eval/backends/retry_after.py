@@ -25,17 +25,19 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def wait_before(attempt: int, retry_after: float | None, random_share: float | None = None) -> float:
+def wait_before(
+    attempt: int, retry_after: float | None, first_wait: float = FIRST_WAIT, random_share: float | None = None
+) -> float:
     """Return the seconds to wait before attempt number `attempt` (2 is the first repetition).
 
-    Doubles from half a second to 20 s, with a quarter of jitter to either side so that requests that failed
+    Doubles from `first_wait` seconds to 20 s, with a quarter of jitter to either side so that requests that failed
     together do not come back together. What the server asks for is a lower bound, up to two minutes.
     """
     share = random.random() if random_share is None else random_share
-    backoff = min(LONGEST_BACKOFF, FIRST_WAIT * 2.0 ** (attempt - 2)) * (0.75 + 0.5 * share)
+    backoff = min(LONGEST_BACKOFF, first_wait * 2.0 ** (attempt - 2)) * (0.75 + 0.5 * share)
     if retry_after is None:
         return backoff
-    return min(LONGEST_RETRY_AFTER, retry_after) + 0.1 * share * FIRST_WAIT
+    return min(LONGEST_RETRY_AFTER, retry_after) + 0.1 * share * first_wait
 
 
 def _number(value: str | None) -> float | None:

@@ -83,7 +83,11 @@ def check_card(content: Any, file: Path | str) -> Card:
 
 
 def _folders(search: Sequence[Path]) -> list[Path]:
-    return [*map(Path, search), shipped("datasets")]
+    folders = [Path(folder) for folder in search]
+    missing = [folder for folder in folders if not folder.is_dir()]
+    if missing:
+        raise CardError(f"The card folder {missing[0]} does not exist. Give an existing one to --datasets")
+    return [*folders, shipped("datasets")]
 
 
 def _names(search: Sequence[Path]) -> str:

@@ -31,7 +31,8 @@ def _surface(rng: np.random.Generator) -> Array:
     bend = -rng.uniform(0.05, 0.22) * along**2 - rng.uniform(0, 0.1) * across**2
     tilt = rng.uniform(-0.1, 0.1) * X + rng.uniform(-0.1, 0.1) * Y
     wave = rng.uniform(0.005, 0.02) * np.sin(rng.uniform(2, 4) * along + rng.uniform(0, 6))
-    return bend + tilt + wave
+    height: Array = bend + tilt + wave
+    return height
 
 
 def _shade(rng: np.random.Generator, height: Array) -> Array:
@@ -42,4 +43,5 @@ def _shade(rng: np.random.Generator, height: Array) -> Array:
     near = (height - height.min()) / (np.ptp(height) + 1e-6)
     grain = 0.012 * rng.standard_normal((SIDE, SIDE), dtype=np.float32)
     grey = 0.1 + 0.5 * np.clip(matt, 0, 1.4) + 0.22 * near + grain
-    return np.clip(grey, 0, 1)[..., None] * (np.array([1, 1, 1]) + rng.uniform(-0.04, 0.04, 3))
+    picture: Array = np.clip(grey, 0, 1)[..., None] * (np.array([1, 1, 1]) + rng.uniform(-0.04, 0.04, 3))
+    return picture

@@ -1,9 +1,10 @@
 """The pen of the drawn `demo` data set: shapes as signed distances, painted with soft edges on a square canvas.
 
-Lengths are in half widths of the picture: x runs from -1 (left) to 1 (right), y from -1 (top) to 1 (bottom). A signed
-distance is negative inside its shape. Formulas: I. Quilez, "2D distance functions".
+Lengths are in half widths of the picture: x runs from -1 (left) to 1 (right), y from -1 (top) to 1 (bottom). A
+signed distance is negative inside its shape. Formulas: I. Quilez, "2D distance functions".
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Drawing:
 
     @property
     def is_clear(self) -> bool:
-        """Tell whether the anomaly's centre keeps off the grid's inner lines, so that its place is beyond dispute."""
+        """Tell whether the anomaly's centre is off the grid's inner lines, which puts its place beyond dispute."""
         return all(abs(abs(value) - 1 / 3) > 0.04 for value in self.centre)
 
 
@@ -87,26 +88,30 @@ def local(
 
 def circle(frame: tuple[Array, Array], radius: float) -> Array:
     """Return the distance to a circle around the frame's origin."""
-    return np.hypot(*frame) - radius
+    distance: Array = np.hypot(*frame) - radius
+    return distance
 
 
 def box(frame: tuple[Array, Array], half_width: float, half_height: float, corner: float = 0.0) -> Array:
     """Return the distance to a box around the frame's origin with rounded corners."""
     dx, dy = np.abs(frame[0]) - half_width + corner, np.abs(frame[1]) - half_height + corner
-    return np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0) - corner
+    outside, inside = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)), np.minimum(np.maximum(dx, dy), 0)
+    distance: Array = outside + inside - corner
+    return distance
 
 
 def hexagon(frame: tuple[Array, Array], radius: float) -> Array:
     """Return about the distance to a regular hexagon whose sides are `radius` away from the frame's origin."""
     x, y = np.abs(frame[0]), np.abs(frame[1])
-    return np.maximum(y, x * math.sqrt(0.75) + y / 2) - radius
+    distance: Array = np.maximum(y, x * math.sqrt(0.75) + y / 2) - radius
+    return distance
 
 
 def line(frame: tuple[Array, Array], points: Sequence[tuple[float, float]], width: float) -> Array:
     """Return the distance to a line of a width through points."""
     x, y = frame
     nearest = np.full(x.shape, np.inf, dtype=np.float32)
-    for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+    for (ax, ay), (bx, by) in itertools.pairwise(points):
         along_x, along_y = bx - ax, by - ay
         length = along_x**2 + along_y**2 or 1.0
         share = np.clip(((x - ax) * along_x + (y - ay) * along_y) / length, 0, 1)
@@ -118,14 +123,21 @@ def relief(distance: Array, width: float) -> Array:
     """Return the shading of a bevelled edge: positive where it faces the light, zero away from the edge."""
     slope_y, slope_x = np.gradient(distance, PIXEL)
     facing = slope_x * LIGHT[0] + slope_y * LIGHT[1]
-    return facing * np.clip(1 + distance / width, 0, 1) * (distance < PIXEL)
+    shading: Array = facing * np.clip(1 + distance / width, 0, 1) * (distance < PIXEL)
+    return shading
+
+
+def shifted(distance: Array, down: int, right: int) -> Array:
+    """Return a distance field moved by whole pixels."""
+    return np.pad(distance, ((down, 0), (right, 0)), mode="edge")[:SIDE, :SIDE]
 
 
 def soft_noise(rng: np.random.Generator, rows: int, columns: int) -> Array:
     """Return noise of unit deviation whose grain is SIDE / rows by SIDE / columns pixels, shape (SIDE, SIDE)."""
     grains = rng.standard_normal((rows, columns), dtype=np.float32)
     smooth = np.asarray(Image.fromarray(grains).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-    return smooth / (smooth.std() + 1e-6)
+    noise: Array = smooth / (smooth.std() + 1e-6)
+    return noise
 
 
 def mean_place(mask: Array) -> tuple[float, float]:

@@ -20,6 +20,7 @@ from vlm_eval.data.demo_drawing import (
     local,
     mean_place,
     relief,
+    shifted,
     soft_noise,
 )
 
@@ -35,6 +36,7 @@ DEFECTS = ("scratch", "stain", "hole", "missing piece", "misplaced piece")
 REFERENCE_DEFECTS = ("wrong colour", "wrong kind")  # only a reference of the class tells
 
 _BOLT = 0.125
+_ZINC = np.array([0.97, 0.98, 1.0], dtype=np.float32)
 _SEATS: dict[Kind, tuple[Point, ...]] = {
     "ring": tuple((0.54 * np.cos(turn), 0.54 * np.sin(turn)) for turn in np.arange(6) * np.pi / 3),
     "plate": tuple((x, y) for y in (-0.38, 0.38) for x in (-0.54, 0.54)),
@@ -72,7 +74,7 @@ def draw_part(rng: np.random.Generator, kind: Kind, metal: Metal, defect: str | 
         kind = "plate" if kind == "ring" else "ring"
     part = _place(rng, kind)
     canvas = Canvas(_workbench(rng))
-    canvas.darken(np.roll(part.body, (5, 4), axis=(0, 1)), 0.45, blur=0.16)  # its shadow
+    canvas.darken(shifted(part.body, 5, 4), 0.45, blur=0.16)  # its shadow
     canvas.paint(part.body, _metal(rng, part, METALS[metal]))
     bolts = list(part.seats)
     masked: list[Array] = []
@@ -126,7 +128,8 @@ def _metal(rng: np.random.Generator, part: _Part, colour: tuple[float, float, fl
     brushed = np.asarray(streaks.rotate(-np.degrees(part.angle), Image.Resampling.BILINEAR))
     sheen = -0.1 * (part.frame[0] * 0.6 + part.frame[1] * 0.8)
     shade = 1 + 0.035 * brushed + sheen + 0.55 * relief(part.body, 0.07)
-    return np.asarray(colour) * rng.uniform(0.94, 1.06) * shade[..., None]
+    surface: Array = np.asarray(colour, dtype=np.float32) * rng.uniform(0.94, 1.06) * shade[..., None]
+    return surface
 
 
 def _draw_seat(canvas: Canvas, frame: Frame) -> None:
@@ -136,9 +139,9 @@ def _draw_seat(canvas: Canvas, frame: Frame) -> None:
 
 def _draw_bolt(canvas: Canvas, frame: Frame) -> None:
     washer, head = circle(frame, _BOLT), hexagon(frame, _BOLT * 0.66)
-    canvas.paint(washer, (0.74 + 0.5 * relief(washer, 0.05))[..., None] * np.array([0.97, 0.98, 1.0]))
+    canvas.paint(washer, (0.74 + 0.5 * relief(washer, 0.05))[..., None] * _ZINC)
     canvas.darken(head - 0.015, 0.55, blur=0.03)
-    canvas.paint(head, (0.86 + 0.35 * relief(head, 0.06))[..., None] * np.array([0.97, 0.98, 1.0]))
+    canvas.paint(head, (0.86 + 0.35 * relief(head, 0.06))[..., None] * _ZINC)
 
 
 def _free_point(rng: np.random.Generator, part: _Part, room: float) -> Point:
@@ -163,16 +166,17 @@ def _scratch(rng: np.random.Generator, canvas: Canvas, part: _Part) -> Array:
     groove = line(part.frame, points, 0.0)
     reach = np.hypot(part.frame[0] - middle[0], part.frame[1] - middle[1]) / np.abs(along).max()
     tapered = groove - rng.uniform(0.017, 0.023) * (1.1 - 0.6 * np.clip(reach, 0, 1))
-    canvas.darken(np.roll(tapered, (2, 1), axis=(0, 1)), 0.4, blur=0.025)
+    canvas.darken(shifted(tapered, 2, 1), 0.4, blur=0.025)
     canvas.paint(tapered, (0.97, 0.96, 0.93), 0.92, blur=0.014)
-    return groove - 0.025
+    groove = groove - 0.025
+    return groove
 
 
 def _stain(rng: np.random.Generator, canvas: Canvas, part: _Part) -> Array:
-    frame = local(_free_point(rng, part, 0.07), rng.uniform(0, 3), part.frame)
+    frame = local(_free_point(rng, part, 0.1), rng.uniform(0, 3), part.frame)
     turn, radius = np.arctan2(frame[1], frame[0]), rng.uniform(0.15, 0.2)
     ripple = sum(rng.uniform(0.3, 1) * 0.2 / wave * np.cos(wave * turn + rng.uniform(0, 6)) for wave in (2, 3, 5))
-    blot = np.maximum(circle((frame[0], frame[1] * 1.25), 0) - radius * (1 + ripple), part.body + 0.02)
+    blot: Array = np.maximum(circle((frame[0], frame[1] * 1.25), 0) - radius * (1 + ripple), part.body + 0.02)
     colour = np.array([0.27, 0.15, 0.07]) * rng.uniform(0.7, 1.2)
     canvas.paint(blot, colour, rng.uniform(0.68, 0.84), blur=0.07)
     canvas.paint(np.abs(blot + 0.02) - 0.01, colour * 0.6, 0.5, blur=0.04)

@@ -6,17 +6,18 @@ import numpy as np
 
 from vlm_eval.data.demo_drawing import (
     PIXEL,
-    X,
-    Y,
     Array,
     Canvas,
     Drawing,
+    X,
+    Y,
     box,
     circle,
     line,
     local,
     mean_place,
     relief,
+    shifted,
     soft_noise,
 )
 
@@ -46,7 +47,7 @@ _WRONG: dict[str, tuple[tuple[float, float], ...]] = {
     "fork": ((-0.5, -0.64), (0.0, 0.14), (-0.14, -0.64)),
     "knife": ((-0.5, -0.64), (0.0, 0.14), (-0.14, -0.64)),
     "spoon": ((-0.5, -0.64), (0.0, 0.14), (-0.14, -0.64)),
-    "cup": ((-0.62, -0.64), (0.0, 0.14), (-0.42, 0.76), (0.34, 0.77)),
+    "cup": ((-0.62, -0.64), (0.0, 0.14), (-0.42, 0.74), (0.36, 0.74)),
 }
 
 
@@ -83,7 +84,8 @@ def _moved(centre: tuple[float, float], shift: Array, rng: np.random.Generator) 
 def _misplace(rng: np.random.Generator, thing: _Thing) -> _Thing:
     spots = _WRONG[thing.name]
     centre = _moved(spots[int(rng.integers(len(spots)))], rng.uniform(-0.04, 0.04, 2), rng)
-    return replace(thing, centre=centre, angle=float(rng.choice([-1, 1]) * rng.uniform(0.95, 1.5)))
+    sides = (-1,) if thing.name == "cup" else (-1, 1)  # a cup's handle stays inside the picture
+    return replace(thing, centre=centre, angle=float(rng.choice(sides) * rng.uniform(0.95, 1.5)))
 
 
 class _Colours:
@@ -104,7 +106,7 @@ def _table(rng: np.random.Generator) -> Array:
 
 
 def _shadow(canvas: Canvas, shape: Array) -> None:
-    canvas.darken(np.roll(shape, (4, 3), axis=(0, 1)), 0.5, blur=0.09)
+    canvas.darken(shifted(shape, 4, 3), 0.5, blur=0.09)
 
 
 def _plate(canvas: Canvas, frame: Frame, colours: _Colours) -> Array:
@@ -149,7 +151,7 @@ def _spoon(canvas: Canvas, frame: Frame, colours: _Colours) -> Array:
 def _cup(canvas: Canvas, frame: Frame, colours: _Colours) -> Array:
     cup = circle(frame, 0.2)
     handle = np.abs(circle(local((0.23, 0), 0, frame), 0.075)) - 0.026
-    shape = np.minimum(cup, handle)
+    shape: Array = np.minimum(cup, handle)
     _shadow(canvas, shape)
     canvas.paint(shape, colours.rim * (1.1 + 0.3 * relief(shape, 0.05))[..., None])
     canvas.paint(cup + 0.035, colours.china)

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vlm_eval.data.demo_drawing import SIDE, X, Y, Array, Drawing, line, mean_place
+from vlm_eval.data.demo_drawing import SIDE, Array, Drawing, X, Y, line, mean_place
 
 DEFECTS = ("spike", "level shift", "flat line")
 

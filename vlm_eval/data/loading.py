@@ -44,16 +44,16 @@ def load_dataset(
     """
     card = _card_for(name_or_path, search)
     place = find_root(card, root)
-    samples: list[Sample] = []
-    notes: list[str] = []
-    for entry in READERS[card.reader].read(card, place):
-        if isinstance(entry, Note):
-            notes.append(entry.message)
-        else:
-            samples.append(entry)
+    try:
+        found = list(READERS[card.reader].read(card, place))
+    except OSError as error:
+        raise CardError(
+            f"{error.filename or place} cannot be read: {error.strerror or error}. {_remedy(card)}"
+        ) from error
+    samples = tuple(entry for entry in found if isinstance(entry, Sample))
     _refuse_empty(card, place, samples)
     _refuse_duplicates(card, samples)
-    return Dataset(card, tuple(samples), tuple(notes))
+    return Dataset(card, samples, tuple(entry.message for entry in found if isinstance(entry, Note)))
 
 
 def find_root(card: Card, root: str | Path | None = None) -> Path:
@@ -72,6 +72,8 @@ def find_root(card: Card, root: str | Path | None = None) -> Path:
     place = Path(stated).expanduser()
     if not place.exists():
         raise CardError(f"The data of {card.name} is not at {place}. {_remedy(card)}")
+    if place.is_file() and not READERS[card.reader].file_root:
+        raise CardError(f"{place} is a file, but the reader {card.reader} needs a folder. {_remedy(card)}")
     return place
 
 

@@ -55,7 +55,7 @@ def _csv_rows(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[str, 
         for row in reader:
             where = f"{file}, line {reader.line_num}"
             if None in row or None in row.values():
-                raise CardError(f"{where}: the number of cells is not the header's {len(reader.fieldnames)}")
+                raise CardError(f"{where}: the number of cells is not the header's, {len(reader.fieldnames)}")
             yield where, row
     except csv.Error as error:
         raise CardError(f"{file}, line {reader.line_num}: {error}") from error

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
-
 from vlm_eval.data.cache import cache_folder
+from vlm_eval.data.demo import DemoOptions, demo_folder, read_demo
 from vlm_eval.data.read_customizable import CustomizableOptions, read_customizable
 from vlm_eval.data.read_elpv import ElpvOptions, elpv_folder, read_elpv
 from vlm_eval.data.read_folders import FoldersOptions, read_folders
@@ -24,38 +23,22 @@ Read = Callable[[Card, Path], Iterable[Sample | Note]]
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A reader: the model of its options, its function, and its root where none has to be stated."""
+    """A reader: the model of its options, its function, and what its root may be."""
 
     options: type[Strict]
     read: Read
     default_root: Callable[[], Path] | None = None
-
-
-class DemoOptions(Strict):
-    """Options of the reader `demo`."""
-
-    per_kind: int = Field(default=30, ge=1)
-    seed: int = 0
-
-
-def _read_demo(card: Card, root: Path) -> Iterable[Sample | Note]:
-    from vlm_eval.data.demo import read_demo  # drawing needs numpy and Pillow
-
-    return read_demo(card, root)
-
-
-def _demo_folder() -> Path:
-    return cache_folder() / "demo"
+    file_root: bool = False  # the root may be one file instead of a folder
 
 
 READERS: dict[str, Reader] = {
-    "customizable-vlm": Reader(CustomizableOptions, read_customizable),
-    "demo": Reader(DemoOptions, _read_demo, default_root=_demo_folder),
+    "customizable-vlm": Reader(CustomizableOptions, read_customizable, file_root=True),
+    "demo": Reader(DemoOptions, read_demo, default_root=demo_folder),
     "elpv": Reader(ElpvOptions, read_elpv, default_root=elpv_folder),
     "folders": Reader(FoldersOptions, read_folders),
     "hugging-face": Reader(HuggingFaceOptions, read_hugging_face, default_root=cache_folder),
     "mvtec": Reader(MvtecOptions, read_mvtec),
     "pairs": Reader(PairsOptions, read_pairs),
-    "table": Reader(TableOptions, read_table),
+    "table": Reader(TableOptions, read_table, file_root=True),
     "visa": Reader(VisaOptions, read_visa),
 }

@@ -67,6 +67,15 @@ class RowOptions(Strict):
     defect: str | None = None  # the defect type of every anomalous row, where no column tells it
     object_class: str = UNNAMED_CLASS  # of every row, where no column tells it
 
+    @field_validator("pattern")
+    @classmethod
+    def _try(cls, pattern: str | None) -> str | None:
+        """Refuse a pattern that cannot be filled with one value."""
+        try:
+            return pattern if pattern is None or pattern.format("7") else None
+        except (IndexError, KeyError, ValueError, AttributeError) as error:
+            raise ValueError("should hold one {} for the image column's value") from error
+
 
 def samples_from_rows(
     card: Card, rows: Iterable[tuple[str, Row]], options: RowOptions, root: Path
@@ -115,7 +124,7 @@ class _Mapper:
         self._options, self._columns, self._root = options, options.columns, root
 
     def found(self) -> Found:
-        source, path = self._picture(self._row[self._columns.image])
+        source, path = self._picture(self._cell(self._columns.image))
         anomalous = self._anomalous()
         defect = self._text(self._columns.defect_type) or self._options.defect
         return Found(
@@ -132,22 +141,29 @@ class _Mapper:
         )
 
     def metadata(self) -> dict[str, Scalar]:
-        values = {name: self._row[name] for name in self._columns.metadata}
+        values = {name: self._cell(name) for name in self._columns.metadata}
         return {
             name: value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
             for name, value in values.items()
         }
 
+    def _cell(self, column: str) -> Any:
+        if column not in self._row:
+            raise CardError(
+                f"{self._where}: the row lacks {column!r}, which the first row has. Write null for nothing"
+            )
+        return self._row[column]
+
     def _anomalous(self) -> Anomalous:
         column = self._columns.label
-        return self._options.labels.read(self._row[column], self._where) if column else "unknown"
+        return self._options.labels.read(self._cell(column), self._where) if column else "unknown"
 
     def _text(self, column: str | None) -> str | None:
-        value = self._row[column] if column else None
+        value = self._cell(column) if column else None
         return None if value is None or _text(value) == "" else _text(value)
 
     def _side_picture(self, column: str | None) -> tuple[Path, ...]:
-        value = self._row[column] if column else None
+        value = self._cell(column) if column else None
         return () if value is None or value == "" else (self._picture(value, pattern=False)[0],)
 
     def _picture(self, value: Any, *, pattern: bool = True) -> tuple[Path, str]:

@@ -41,23 +41,28 @@ def verdict_confusion(gold: IntArray, claim: IntArray) -> Confusion:
     return Confusion((ANOMALOUS, NORMAL), (ANOMALOUS, NORMAL, UNANSWERED), np.array(counts, dtype=np.int64))
 
 
-def defect_confusion(gold_types: Sequence[str], claimed_types: Sequence[str | None], claim: IntArray) -> Confusion:
+def defect_confusion(
+    gold_types: Sequence[str],
+    claimed_types: Sequence[str | None],
+    claim: IntArray,
+    known: Sequence[str] = (),
+) -> Confusion:
     """Count defect types by the one name that each answer asserts.
 
     Args:
         gold_types: the defect type of each item, "normal" for normal ones.
         claimed_types: the one name that the answer asserts, None where it names none or several.
         claim: 1, 0 or NO_CLAIM for each item; a normal claim counts as "normal", no claim as "unanswered".
+        known: defect types that get a row and a column in any case, so that several matrices look alike.
 
     Returns:
-        Rows are the gold types, sorted, then "normal"; columns are the same and every other name that was
-        claimed, then "normal", "unnamed" and "unanswered".
+        Rows are the known and the gold types, sorted, then "normal"; columns are the same, then every other name
+        that was claimed, then "normal", "unnamed" and "unanswered".
     """
     claimed = [_column(name, int(verdict)) for name, verdict in zip(claimed_types, claim, strict=True)]
-    known = sorted({name for name in gold_types if name != NORMAL})
-    extra = sorted(set(claimed) - set(known) - {NORMAL, UNNAMED, UNANSWERED})
-    rows = [*known, *([NORMAL] if NORMAL in gold_types else [])]
-    return tabulate(gold_types, claimed, rows, [*known, *extra, NORMAL, UNNAMED, UNANSWERED])
+    types = sorted({*known, *gold_types} - {NORMAL})
+    extra = sorted(set(claimed) - {*types, NORMAL, UNNAMED, UNANSWERED})
+    return tabulate(gold_types, claimed, [*types, NORMAL], [*types, *extra, NORMAL, UNNAMED, UNANSWERED])
 
 
 def _column(name: str | None, verdict: int) -> str:

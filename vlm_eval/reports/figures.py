@@ -1,22 +1,18 @@
-"""Figures as PNG, drawn without matplotlib's global state. Colours: Okabe and Ito (2008), safe for colour blindness."""
+"""The ablation figure, and what all figures share: no global state of matplotlib, colours of Okabe and Ito (2008)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vlm_eval.metrics.confusion import UNANSWERED, UNNAMED, Confusion
 from vlm_eval.metrics.estimate import Estimate
 from vlm_eval.reports.measures import SCORE_SOURCE, CellResult
 from vlm_eval.reports.tables import break_name
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
-MOST_CELLS = 12
-"""Cells that one confusion figure shows."""
 
 _PANELS = (
     ("recall", "recall (true positive rate)", None),
@@ -44,7 +40,8 @@ def ablation_figure(title: str, results: Mapping[str, Sequence[CellResult]]) -> 
     names = [plain(break_name(cell, 34)) for cell in cells]
     height = 1.5 + len(cells) * max(0.34, 0.16 * len(results)) + 0.2 * len(results)
     figure = Figure(figsize=(10, height), layout="constrained")
-    figure.suptitle(plain(title), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    only = f"{next(iter(results))} on " if len(results) == 1 else ""
+    figure.suptitle(plain(only + title), x=0.01, ha="left", fontsize=12, fontweight="bold")
     axes = figure.subplots(1, len(_PANELS), sharey=True, squeeze=False)[0]
     for axis, (measure, label, chance) in zip(axes, _PANELS, strict=True):
         _decorate(axis, label, chance, len(cells))
@@ -52,6 +49,7 @@ def ablation_figure(title: str, results: Mapping[str, Sequence[CellResult]]) -> 
             _whiskers(axis, rows, measure, cells, index, len(results))
     axes[0].set_yticks(range(len(cells)), names, fontsize=9)
     axes[0].set_ylim(len(cells) - 0.4, -0.6)
+    axes[0].set_xlabel("dot: estimate; line: 95 % interval", fontsize=8, color="#555555", loc="left")
     if len(results) > 1:
         handles, _ = axes[0].get_legend_handles_labels()
         labels = [plain(model) for model in results]
@@ -87,71 +85,8 @@ def _whiskers(
 
 def _whisker(axis: Axes, estimate: Estimate, row: float, colour: str, marker: str) -> None:
     if estimate.value is None:
-        axis.text(0.5, row, "undefined", color="#666666", fontsize=8, ha="center", va="center", style="italic")
+        axis.text(0.02, row, "undefined", color=colour, fontsize=7, va="center", style="italic")
         return
     if estimate.low is not None and estimate.high is not None:
         axis.plot([estimate.low, estimate.high], [row, row], color=colour, linewidth=2, solid_capstyle="butt")
     axis.plot([estimate.value], [row], color=colour, marker=marker, markersize=6.5, markeredgecolor="white")
-
-
-def confusion_figure(title: str, matrices: Mapping[str, Confusion]) -> Figure:
-    """Draw up to twelve confusion matrices as small multiples, shaded by the share of the row.
-
-    The columns without a usable claim stand apart from the others and have their own colour.
-    """
-    shown = dict(list(matrices.items())[:MOST_CELLS])
-    widest = max(len(confusion.columns) for confusion in shown.values())
-    tallest = max(len(confusion.rows) for confusion in shown.values())
-    columns = min(len(shown), 4 if widest <= 3 else 3 if widest <= 6 else 2)
-    rows = -(-len(shown) // columns)
-    side = 0.62 if widest <= 3 else 0.5
-    size = (columns * (widest * side + 1.45) + 0.4, rows * (tallest * side + 1.55) + 0.5)
-    figure = Figure(figsize=size, layout="constrained")
-    more = f" (first {MOST_CELLS} of {len(matrices)} cells; the CSV has all)" if len(matrices) > MOST_CELLS else ""
-    figure.suptitle(plain(title + more), x=0.01, ha="left", fontsize=11, fontweight="bold")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis, (cell, confusion) in zip(axes, shown.items(), strict=False):
-        _matrix(axis, confusion)
-        axis.set_title(plain(break_name(cell, 30)), fontsize=9, loc="left")
-    for axis in axes[len(shown) :]:
-        axis.set_axis_off()
-    return figure
-
-
-def _matrix(axis: Axes, confusion: Confusion) -> None:
-    totals = np.maximum(confusion.counts.sum(axis=1, keepdims=True), 1)
-    shares = confusion.counts / totals
-    apart = [name in (UNANSWERED, UNNAMED) for name in confusion.columns]
-    gap = 0.35
-    lefts = np.arange(len(apart)) + gap * np.array(apart)
-    for row in range(len(confusion.rows)):
-        for column, left in enumerate(lefts):
-            same = confusion.rows[row] == confusion.columns[column]
-            _tile(axis, left, row, confusion.counts[row, column], shares[row, column], apart[column], same)
-    axis.set_xlim(-0.1, lefts[-1] + 1.1)
-    axis.set_ylim(len(confusion.rows) + 0.1, -0.1)
-    axis.set_aspect("equal")
-    many = len(confusion.columns) > 3
-    axis.set_xticks(lefts + 0.5, [plain(name) for name in confusion.columns], fontsize=8)
-    axis.tick_params(axis="x", rotation=45 if many else 30)
-    for label in axis.get_xticklabels():
-        label.set_horizontalalignment("right")
-        label.set_rotation_mode("anchor")
-    axis.set_yticks(np.arange(len(confusion.rows)) + 0.5, [plain(name) for name in confusion.rows], fontsize=8)
-    axis.tick_params(length=0)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
-
-
-def _tile(axis: Axes, left: float, top: int, count: int, share: float, apart: bool, same: bool) -> None:
-    from matplotlib.colors import to_rgb
-    from matplotlib.patches import Rectangle
-
-    full = np.array(to_rgb("#6b6b6b" if apart else "#0072B2" if same else "#D55E00"))
-    colour = 1 - share * (1 - full)
-    frame = {"edgecolor": "#bbbbbb", "linewidth": 0.8}
-    tile = Rectangle((left, top), 1, 1, facecolor=tuple(colour), hatch="///" if apart and share else None, **frame)
-    axis.add_patch(tile)
-    dark = share > 0.55
-    ink = "white" if dark else "black" if count else "#999999"
-    axis.text(left + 0.5, top + 0.5, str(count), ha="center", va="center", fontsize=9, color=ink)

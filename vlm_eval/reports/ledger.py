@@ -1,19 +1,18 @@
 """The outcome ledger: what became of every ask, so that nothing is missing without a word."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from vlm_eval.reports.panel import Panel
-from vlm_eval.reports.tables import break_name
+from vlm_eval.reports.tables import break_name, plain_table
 
 CLAIM = "claim"
 OPEN = "open"
+FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +37,61 @@ def read_ledger(panel: Panel) -> Ledger:
 def _outcomes(asks: pd.DataFrame) -> pd.Series:
     reason = asks["verdict_reason"].where(asks["verdict_reason"].notna(), "no claim").astype(str)
     outcome = reason.where(asks["verdict"].isna(), CLAIM)
-    failure = "failed: " + asks["failure"].where(asks["failure"].notna(), "unknown").astype(str)
+    failure = f"{FAILED}: " + asks["failure"].where(asks["failure"].notna(), "unknown").astype(str)
     outcome = outcome.where(asks["status"] != "failed", failure)
     return outcome.where(asks["status"] != "open", OPEN)
 
 
-def ledger_table(panel: Panel, ledger: Ledger) -> RenderableType:
-    """Draw the ledger, one line where every cell has the same outcomes."""
+def ledger_table(panel: Panel, ledger: Ledger, width: int) -> RenderableType:
+    """Draw the totals in a sentence, and a table by cell where more than one thing happened.
+
+    The table joins the kinds of no claim and of failure where the width does not hold them all.
+    """
+    totals = _totals(ledger)
+    lines = [f"{total} {name}" for total, name in zip(totals, ledger.columns, strict=True) if total]
+    summary = Text(f"Outcomes of {sum(totals)} asks: {', '.join(lines)}.")
+    notes = (Text(note, style="dim") for note in _notes(panel, ledger))
+    if len(lines) <= 1:
+        return Group(summary, *notes)
+    table = _table(ledger)
+    if Console(width=1000, color_system=None).measure(table).maximum > width:
+        table = _table(_joined(ledger))
+    return Group(summary, table, *notes)
+
+
+def _totals(ledger: Ledger) -> list[int]:
+    return [sum(counts[index] for _, counts in ledger.rows) for index in range(len(ledger.columns))]
+
+
+def _notes(panel: Panel, ledger: Ledger) -> list[str]:
     gold = panel.asks.drop_duplicates("sample_id")["gold"].value_counts()
     unjudged = [f"{count} items of {name} gold" for name, count in gold.items() if name not in ("yes", "no")]
-    notes = [f"Answered and kept, but in no rate: {', '.join(unjudged)}."] if unjudged else []
+    notes = [f"In no rate: {', '.join(unjudged)}."] if unjudged else []
     if any(counts[-1] for _, counts in ledger.rows):
         notes.append("The run is not finished: open asks are missing from every number, never wrong.")
-    if any(name.startswith("failed") for name in ledger.columns):
+    if any(name.startswith(FAILED) for name in ledger.columns):
         notes.append("Failed asks are technical: missing from every number, never wrong.")
-    totals = [sum(counts[index] for _, counts in ledger.rows) for index in range(len(ledger.columns))]
-    lines = [f"{total} {name}" for total, name in zip(totals, ledger.columns, strict=True) if total or name == CLAIM]
-    summary = Text(f"Outcomes of {sum(totals)} asks: {', '.join(lines)}.")
-    if sum(total > 0 for total in totals) <= 1:
-        return Group(summary, *(Text(note, style="dim") for note in notes))
-    return Group(summary, _table(ledger, totals), *(Text(note, style="dim") for note in notes))
+    return notes
 
 
-def _table(ledger: Ledger, totals: Sequence[int]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
+def _joined(ledger: Ledger) -> Ledger:
+    def kind(name: str) -> str:
+        return name if name in (CLAIM, OPEN) else FAILED if name.startswith(FAILED) else "no claim"
+
+    columns = (CLAIM, "no claim", FAILED, OPEN)
+    rows = []
+    for cell, counts in ledger.rows:
+        pairs = list(zip(ledger.columns, counts, strict=True))
+        rows.append((cell, tuple(sum(n for name, n in pairs if kind(name) == column) for column in columns)))
+    return Ledger(columns, tuple(rows))
+
+
+def _table(ledger: Ledger) -> Table:
+    table = plain_table()
     table.add_column("cell", overflow="fold")
-    used = [index for index, total in enumerate(totals) if total]
+    used = [index for index, total in enumerate(_totals(ledger)) if total]
     for index in used:
-        table.add_column(Text(ledger.columns[index]), justify="right", min_width=4, overflow="fold")
+        table.add_column(Text(ledger.columns[index]), justify="right", no_wrap=True)
     for cell, counts in ledger.rows:
         table.add_row(Text(break_name(cell)), *(str(counts[index]) for index in used))
     return table

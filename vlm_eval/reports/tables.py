@@ -28,9 +28,10 @@ _COLUMNS = {  # in order of display: heading, whether the interval is shown
     "auroc": ("AUROC", True),
     "words": ("words", False),
 }
-_PRIORITY = "accuracy recall overkill auroc coverage balanced_accuracy yes_rate words miss".split()
-_LONGEST_NAME = 24  # characters of a cell's name on one line
-_PADDING = 2
+_HEADINGS = {"items": ("n", False)} | _COLUMNS
+_PRIORITY = "accuracy recall overkill auroc coverage balanced_accuracy yes_rate words items miss".split()
+_LONGEST_NAME = 23  # characters of a cell's name on one line
+_GAP = 2  # between columns: one of padding and one that the box draws
 
 
 def percent(value: float) -> str:
@@ -63,70 +64,92 @@ def break_name(name: str, longest: int = _LONGEST_NAME) -> str:
 def ablation_table(panel: Panel, results: Sequence[CellResult], info: ReportInfo, width: int) -> RenderableType:
     """Draw one row a cell with as many columns as the width holds, and what the numbers mean below."""
     names = [break_name(result.cell) for result in results]
-    same_size = len({result.items for result in results}) == 1
-    name_width = max(cell_len(line) for name in names for line in name.split("\n"))
     texts = {
         key: [with_interval(result.measures[key], interval) for result in results]
         for key, (_, interval) in _COLUMNS.items()
-    }
-    room = width - max(name_width, 4) - _PADDING - (0 if same_size else 5 + _PADDING)
-    shown = _columns_that_fit(texts, room)
-    table = Table(box=SIMPLE_HEAD, title=_title(panel, info), title_justify="left", title_style="bold")
-    table.padding, table.pad_edge, table.show_edge = (0, _PADDING, 0, 0), False, False
-    table.add_column("cell", overflow="fold")
-    if not same_size:
-        table.add_column("n", justify="right")
+    } | {"items": [str(result.items) for result in results]}
+    if len(set(texts["items"])) == 1:
+        del texts["items"]  # the caption says it once
+    name_width = max(cell_len(line) for name in names for line in ["cell", *name.split("\n")])
+    shown = _columns_that_fit(texts, width - name_width)
+    table = plain_table()
+    table.add_column("cell", overflow="fold", min_width=min(name_width, _LONGEST_NAME))
     for key in shown:
-        table.add_column(_COLUMNS[key][0], justify="left" if _COLUMNS[key][1] else "right", no_wrap=True)
-    for index, result in enumerate(results):
-        count = [] if same_size else [str(result.items)]
-        table.add_row(Text(names[index]), *count, *(texts[key][index] for key in shown))
-    hidden = [_COLUMNS[key][0].rstrip(".") for key in _COLUMNS if key not in shown]
-    notes = [_caption(panel, results, same_size), *_reasons(results)]
+        heading, interval = _HEADINGS[key]
+        table.add_column(heading, justify="left" if interval else "right", no_wrap=True)
+    for index, name in enumerate(names):
+        table.add_row(Text(name), *(texts[key][index] for key in shown))
+    notes = [_caption(panel, results, shown), *_reasons(results)]
+    hidden = [_HEADINGS[key][0].rstrip(".") for key in texts if key not in shown]
     if hidden:
-        notes.append(f"Not shown at this width, but in ablation.csv: {', '.join(hidden)}.")
-    return Group(table, *(Text(note, style="dim") for note in notes))
+        notes.append(f"In ablation.csv, for want of width here: {', '.join(hidden)}.")
+    return Group(heading_text(_title(panel, info)), table, *(Text(note, style="dim") for note in notes))
+
+
+def plain_table() -> Table:
+    """Return an empty table that reads well without colour and in a pipe."""
+    return Table(box=SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False)
+
+
+def heading_text(words: str) -> Text:
+    """Return the line above a table."""
+    return Text(words, style="bold")
 
 
 def _columns_that_fit(texts: dict[str, list[str]], room: int) -> list[str]:
     chosen = set()
     for key in _PRIORITY:
-        if all(text == "-" for text in texts[key]) and key not in _PRIORITY[:4]:
+        if key not in texts or (key in ("words", "auroc") and set(texts[key]) == {"-"}):
             continue
-        needed = max(cell_len(text) for text in [*texts[key], _COLUMNS[key][0]]) + _PADDING
+        needed = max(cell_len(text) for text in [*texts[key], _HEADINGS[key][0]]) + _GAP
         if needed > room:
             break
         room -= needed
         chosen.add(key)
-    return [key for key in _COLUMNS if key in chosen]
+    return [key for key in _HEADINGS if key in chosen]
 
 
-def _title(panel: Panel, info: ReportInfo) -> Text:
-    return Text(f"{panel.model} on {info.get('datasets', {}).get(panel.card, panel.card)}")
+def _title(panel: Panel, info: ReportInfo) -> str:
+    return f"{panel.model} on {info.get('datasets', {}).get(panel.card, panel.card)}"
 
 
-def _caption(panel: Panel, results: Sequence[CellResult], same_size: bool) -> str:
-    prevalence = next((r.measures["prevalence"].value for r in results if r.items), None)
-    size = f"{results[0].items}" if same_size else f"up to {max(result.items for result in results)}"
+_MEANINGS = {
+    "coverage": "cov.: makes a claim",
+    "balanced_accuracy": "bal.: balanced accuracy",
+    "recall": "recall: true positive rate",
+    "overkill": "overkill: false positive rate",
+    "miss": "miss: 100 - recall",
+    "yes_rate": "yes: says anomalous",
+    "auroc": f"AUROC: from {SCORE_SOURCE}",
+    "words": "words: names the defect",
+}
+
+
+def _caption(panel: Panel, results: Sequence[CellResult], shown: Sequence[str]) -> str:
+    sizes = sorted({result.items for result in results})
+    size = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     clusters = "" if panel.drawn.clusters == panel.gold.size else f" in {panel.drawn.clusters} clusters"
-    classes = f"mean over {len(panel.classes)} classes" if len(panel.classes) > 1 else "one class"
-    always = "" if prevalence is None else f" Anomalous: {percent(prevalence)} %, what always saying yes scores."
+    classes = f", mean over {len(panel.classes)} classes" if len(panel.classes) > 1 else ""
+    known = [result.measures["prevalence"].value for result in results]
+    prevalence = next((value for value in known if value is not None), None)
+    always = "" if prevalence is None else f" {percent(prevalence)} % are anomalous: always saying yes scores that."
+    meanings = "; ".join(_MEANINGS[key] for key in shown if key in _MEANINGS)
     return (
-        f"n = {size} items{clusters}; {classes}; in percent, with 95 % interval.{always} An answer without a claim"
-        " counts as wrong. recall: true positive rate; overkill: false positive rate; miss: 100 - recall; yes: says"
-        f" anomalous; bal.: balanced accuracy; cov.: makes a claim; AUROC: from {SCORE_SOURCE}; words: names the"
-        " defect."
+        f"n = {size} items{clusters}; percent [95 % interval]{classes}.{always} An answer without a claim counts as"
+        f" wrong. {meanings}."
     )
 
 
 def _reasons(results: Sequence[CellResult]) -> list[str]:
-    """Say why AUROC, recall or overkill is undefined or lacks an interval: each reason once, with its cells."""
+    """Say why a number is undefined, lacks an interval or rests on fewer items: each reason once, with its cells."""
     cells: dict[tuple[str, str], list[str]] = {}
     for result in results:
         for key in ("accuracy", "recall", "overkill", "auroc"):
-            reason = result.measures[key].reason
+            reason = result.measures[key].reason or _fewer(result, key)
             if reason:
-                cells.setdefault((_COLUMNS[key][0], reason), []).append(result.cell)
+                cells.setdefault((_HEADINGS[key][0], reason), []).append(result.cell)
+    if len({reason for _, reason in cells}) == 1 and all(len(named) == len(results) for named in cells.values()):
+        return [f"{', '.join(heading for heading, _ in cells)}: {next(iter(cells))[1]}."]
     lines = []
     for (heading, reason), named in cells.items():
         where = "" if len(named) == len(results) else f" ({', '.join(named)})"
@@ -134,29 +157,35 @@ def _reasons(results: Sequence[CellResult]) -> list[str]:
     return lines
 
 
+def _fewer(result: CellResult, key: str) -> str | None:
+    scored = result.measures[key].items
+    if key != "auroc" or scored >= result.items:
+        return None
+    return f"on {scored} of {result.items} items; the others have no score"
+
+
 def effects_table(panel: Panel, rows: Sequence[EffectRow], info: ReportInfo) -> RenderableType:
     """Draw what each ingredient adds to recall, overkill and accuracy, in percentage points."""
-    table = Table(box=SIMPLE_HEAD, title=Text(f"What each ingredient adds: {_title(panel, info)}"))
-    table.title_justify, table.title_style = "left", "bold"
-    table.padding, table.pad_edge, table.show_edge = (0, _PADDING, 0, 0), False, False
+    table = plain_table()
     for heading in ("ingredient", "adds to", "points [95 %]", "p (Holm)", "pairs"):
         table.add_column(heading, justify="right" if heading in ("p (Holm)", "pairs") else "left")
     previous = ""
     for row in rows:
         name = contrast_name(row)
-        pairs = str(len(row.contrast.pairs))
-        first = Text("" if name == previous else name)
         if previous and name != previous:
             table.add_section()
+        first = Text("" if name == previous else name)
         previous = name
-        table.add_row(first, row.measure, points(row.effect.difference), p_text(row.adjusted_p), pairs)
+        difference = points(row.effect.difference)
+        table.add_row(first, row.measure, difference, p_text(row.adjusted_p), str(len(row.contrast.pairs)))
     tested = sum(row.adjusted_p is not None for row in rows)
-    tests = " and ".join(sorted({row.effect.test for row in rows if row.effect.test}))
+    tests = " and ".join(sorted({row.effect.test for row in rows if row.effect.test})) or "no"
     note = (
-        "Mean over the pairs of cells that differ in nothing else, on the same items. An increase of overkill is a"
-        f" loss. {tests or 'No'} test; p corrected by Holm over the {tested} tests of this table."
+        "Mean over the pairs of cells that differ in nothing else, on the same items. More overkill is a loss."
+        f" Test: {tests}; p corrected by Holm over the {tested} tests of this table."
     )
-    return Group(table, Text(note, style="dim"), *(Text(line, style="dim") for line in _unmatched(rows)))
+    title = heading_text(f"What each ingredient adds: {_title(panel, info)}")
+    return Group(title, table, Text(note, style="dim"), *(Text(line, style="dim") for line in _unmatched(rows)))
 
 
 def contrast_name(row: EffectRow) -> str:

@@ -12,11 +12,17 @@ from rich.text import Text
 from vlm_eval.metrics.confusion import NORMAL, Confusion, defect_confusion, verdict_confusion
 from vlm_eval.metrics.counts import NO_CLAIM
 from vlm_eval.metrics.estimate import IntArray
-from vlm_eval.reports import figures, files, ledger, tables
+from vlm_eval.reports import files, ledger, tables
+from vlm_eval.reports.confusion_figure import MOST_TYPES, confusion_figure, drawable
 from vlm_eval.reports.effects import EffectRow, effect_rows
+from vlm_eval.reports.figures import ablation_figure, save
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.measures import CellResult, measure
 from vlm_eval.reports.panel import Panel, read_panels
+
+
+UNTYPED = "anomalous"
+"""Row of the anomalous items whose defect type the data set does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +70,19 @@ def write_report(frame: pd.DataFrame, folder: Path, *, info: ReportInfo, console
 
 
 def _part(panel: Panel, info: ReportInfo) -> _Part:
+    anomalous = panel.asks.loc[panel.asks["gold"] == "yes", "defect_type"]
+    types = sorted({str(name) for name in anomalous.dropna()})
     verdicts, defects = {}, {}
     for cell, asks in _judged(panel):
         claim = _claims(asks)
         gold = (asks["gold"] == "yes").to_numpy(dtype=np.int64)
         verdicts[cell] = verdict_confusion(gold, claim)
-        types = asks["defect_type"].where(asks["defect_type"].notna(), "anomalous").astype(str)
-        names = [str(name) if isinstance(name, str) else None for name in asks["label"]]
-        defects[cell] = defect_confusion(list(types.where(asks["gold"] == "yes", NORMAL)), names, claim)
-    typed = panel.asks.loc[panel.asks["gold"] == "yes", "defect_type"].notna().any()
+        if types:
+            own = asks["defect_type"].where(asks["defect_type"].notna(), UNTYPED).where(gold == 1, NORMAL)
+            named = [name if isinstance(name, str) else None for name in asks["label"]]
+            defects[cell] = defect_confusion([str(name) for name in own], named, claim, types)
     results = [measure(panel, cell) for cell in panel.cells]
-    return _Part(panel, results, effect_rows(panel, info), verdicts, defects if typed else {})
+    return _Part(panel, results, effect_rows(panel, info), verdicts, defects)
 
 
 def _judged(panel: Panel) -> list[tuple[str, pd.DataFrame]]:
@@ -96,8 +104,11 @@ def _print(part: _Part, info: ReportInfo, console: Console) -> None:
         console.print(tables.effects_table(part.panel, part.effects, info))
     else:
         console.print(Text("No two cells differ in one ingredient alone: there is no effect to tell.", style="dim"))
+    if part.defects and not drawable(part.defects):
+        note = f"More than {MOST_TYPES} defect types: no confusion figure is drawn, confusion_defect.csv has all."
+        console.print(Text(note, style="dim"))
     console.print()
-    console.print(ledger.ledger_table(part.panel, ledger.read_ledger(part.panel)))
+    console.print(ledger.ledger_table(part.panel, ledger.read_ledger(part.panel), console.width))
 
 
 def _write(parts: Sequence[_Part], frame: pd.DataFrame, folder: Path, info: ReportInfo) -> ReportFiles:
@@ -130,20 +141,20 @@ def _write_confusions(parts: Sequence[_Part], folder: Path) -> tuple[Path, ...]:
 
 
 def _draw(parts: Sequence[_Part], folder: Path, info: ReportInfo) -> tuple[Path, ...]:
-    titles = info.get("datasets", {})
     taken: set[str] = set()
     cards = list(dict.fromkeys(part.panel.card for part in parts))
     drawn = []
     for card in cards:
         name = "ablation" if len(cards) == 1 else f"ablation_{files.safe_name(card, taken)}"
         results = {part.panel.model: part.results for part in parts if part.panel.card == card}
-        drawn.append(figures.save(figures.ablation_figure(titles.get(card, card), results), folder / f"{name}.png"))
+        figure = ablation_figure(info.get("datasets", {}).get(card, card), results)
+        drawn.append(save(figure, folder / f"{name}.png"))
     for part in parts:
-        name = part.panel.model if len(cards) == 1 else f"{part.panel.model}_{part.panel.card}"
-        name = files.safe_name(name, taken)
-        about = f"{part.panel.model} on {titles.get(part.panel.card, part.panel.card)}"
+        model, card = part.panel.model, part.panel.card
+        name = files.safe_name(model if len(cards) == 1 else f"{model}_{card}", taken)
+        about = f"{model} on {info.get('datasets', {}).get(card, card)}"
         for kind, matrices in (("verdict", part.verdicts), ("defect", part.defects)):
-            if matrices:
-                figure = figures.confusion_figure(about, matrices)
-                drawn.append(figures.save(figure, folder / f"confusion_{kind}_{name}.png"))
+            if drawable(matrices):
+                figure = confusion_figure(about, matrices)
+                drawn.append(save(figure, folder / f"confusion_{kind}_{name}.png"))
     return tuple(drawn)

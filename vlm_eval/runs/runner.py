@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -19,6 +20,7 @@ from vlm_eval.runs.lock import run_lock
 from vlm_eval.runs.media import MediaWriter
 from vlm_eval.runs.plan import Plan
 from vlm_eval.runs.provenance import describe_run
+from vlm_eval.runs.recorded import join_recorded
 from vlm_eval.runs.store import Growth, Store
 
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
@@ -110,7 +112,7 @@ def execute(
             try:
                 for spec in plan.specs:
                     if not stop.event.is_set():
-                        unavailable += _ask_model(store, spec, watch, stop, open_with)
+                        unavailable += _ask_model(store, plan, spec, watch, stop, open_with)
             except KeyboardInterrupt:
                 stop.event.set()
             store.flush()
@@ -119,7 +121,7 @@ def execute(
 
 
 def _ask_model(
-    store: Store, spec: BackendSpec, watch: Listener, stop: StopFlag, open_with: OpenBackend
+    store: Store, plan: Plan, spec: BackendSpec, watch: Listener, stop: StopFlag, open_with: OpenBackend
 ) -> list[str]:
     """Ask one model; return why it was unavailable, if it was."""
     waiting = sum(n for (name, kind), n in store.tally().items() if name == spec.name and _is_open(kind))
@@ -129,7 +131,10 @@ def _ask_model(
     media = MediaWriter(store.folder)
     asked: dict[str, Request] = {}
     try:
-        backend = open_with(spec, store.folder / "scratch" / spec.model.family)
+        scratch = store.folder / "scratch" / f"{spec.model.family}-{sha256(spec.name.encode()).hexdigest()[:8]}"
+        if spec.model.family == "replay":
+            join_recorded(plan, spec, scratch)
+        backend = open_with(spec, scratch)
         for key, outcome in backend.answer(_until(stop, store.pending(spec.name), asked)):
             store.put(key, outcome)
             _keep_pictures(store, media, asked.pop(key, None), outcome)

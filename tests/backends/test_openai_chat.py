@@ -1,0 +1,293 @@
+"""The openai family against a server on this machine: what is sent, what comes back, how much at a time."""
+
+import base64
+import hashlib
+import logging
+import math
+import threading
+import time
+import tracemalloc
+from dataclasses import replace
+
+import pytest
+
+from vlm_eval.backends.registry import open_backend, parse_model
+from vlm_eval.errors import BackendUnavailable, ExperimentError
+from vlm_eval.flow import Answer, Failure, Prompt, Turn, YesNo
+
+KEY = "sk-proj-abcdefghijklmnop1234567890"
+
+
+def one(outcomes):
+    (outcome,) = outcomes.values()
+    return outcome
+
+
+def test_an_answer_says_what_was_said_by_whom_and_at_what_cost(ask, make):
+    view = make.picture(1)
+    answer = one(ask([make.request("Is it broken?", view)]))
+    assert answer.text == "Is it broken?"
+    assert (answer.finish, answer.prompt_tokens, answer.completion_tokens) == ("stop", 11, 7)
+    assert answer.served_model == "served-2024"
+    assert answer.sent == (hashlib.sha256(view.read()).hexdigest(),)
+    assert 0 < answer.latency < 5
+
+
+def test_text_and_untouched_pictures_are_sent_in_their_order_with_the_parameters(ask, make, server):
+    first, second = make.picture(1), make.picture(2)
+    ask([make.request("before", first, "between", second, 'after "}\n', max_tokens=9, temperature=0.5, seed=3)])
+    body = server.calls[0].body
+    assert {name: body[name] for name in ("model", "max_tokens", "temperature", "seed")} == {
+        "model": "mock",
+        "max_tokens": 9,
+        "temperature": 0.5,
+        "seed": 3,
+    }
+    (message,) = body["messages"]
+    shown = [part.get("text") or part["image_url"]["url"] for part in message["content"]]
+    assert [shown[0], shown[2], shown[4]] == ["before", "between", 'after "}\n']
+    for url, view in ((shown[1], first), (shown[3], second)):
+        header, data = url.split(",")
+        assert header == "data:image/png;base64"
+        assert base64.b64decode(data) == view.read()
+
+
+def test_a_conversation_is_sent_turn_by_turn_with_plain_text_where_there_is_no_picture(ask, make, server):
+    request = make.request("x")
+    turns = (
+        Turn("user", ("look", make.picture(1))),
+        Turn("assistant", ("I see a ring.",)),
+        Turn("user", ("Broken?",)),
+    )
+    ask([replace(request, prompt=Prompt(turns))])
+    messages = server.calls[0].body["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant", "user"]
+    assert [messages[1]["content"], messages[2]["content"]] == ["I see a ring.", "Broken?"]
+
+
+def test_image_detail_goes_with_every_picture_and_into_the_model_of_the_key(ask, make, server):
+    ask([make.request("x", make.picture(1), make.picture(2))], detail="low")
+    parts = server.calls[0].body["messages"][0]["content"]
+    assert [part["image_url"]["detail"] for part in parts if part["type"] == "image_url"] == ["low", "low"]
+    assert parse_model("openai:m", detail="low").model != parse_model("openai:m", detail="high").model
+
+
+def test_a_picture_of_megabytes_is_sent_without_a_warning(ask, make, server):
+    data = b"\x89PNG\r\n\x1a\n" + bytes(3 * 2**20)
+    assert one(ask([make.request("big", make.view_of(data))])).text == "big"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"text": ""}, {"text": "", "finish": "stop"}),
+        ({"text": None}, {"text": "", "finish": "stop"}),
+        ({"text": "It shows", "finish": "length"}, {"text": "It shows", "finish": "length"}),
+        ({"text": None, "refusal": "I can't."}, {"text": "I can't.", "finish": "refusal"}),
+        ({"text": "", "finish": "content_filter"}, {"text": "", "finish": "content-filter"}),
+        ({"text": "No.", "reasoning_content": "Hm, yes?"}, {"text": "No.", "reasoning": "Hm, yes?"}),
+        ({"text": "No.", "reasoning": "Hm, yes?"}, {"text": "No.", "reasoning": "Hm, yes?"}),
+        ({"text": "<think>yes?</think>\n\nNo."}, {"text": "No.", "reasoning": "yes?"}),
+        ({"text": "yes?</think>No."}, {"text": "No.", "reasoning": "yes?"}),
+        (
+            {"text": "<think>yes, maybe", "finish": "length"},
+            {"text": "", "reasoning": "yes, maybe", "finish": "length"},
+        ),
+        ({"text": [{"type": "text", "text": "No."}]}, {"text": "No."}),
+    ],
+)
+def test_what_a_model_says_or_declines_to_say_is_an_answer(ask, make, server, mock, message, expected):
+    server.plan = lambda call: mock.Step(mock.completion(**message))
+    answer = one(ask([make.request("x")]))
+    assert isinstance(answer, Answer)
+    assert {name: getattr(answer, name) for name in expected} == expected
+    assert len(server.calls) == 1
+
+
+def test_a_prompt_that_the_content_policy_refuses_is_an_answer(ask, make, server, mock):
+    azure = {"code": "content_filter", "innererror": {"code": "ResponsibleAIPolicyViolation"}}
+    server.plan = lambda call: mock.error(400, "The response was filtered", **azure)
+    assert one(ask([make.request("x")])) == Answer("", finish="content-filter", latency=pytest.approx(0, abs=5))
+
+
+def test_yes_and_no_are_summed_over_their_surface_forms(ask, make, server, mock):
+    tokens = {"Yes": 0.5, " yes": 0.2, "YES": 0.05, "No": 0.1, "▁no": 0.05, "Maybe": 0.02, "Nothing": 0.01}
+    listed = [{"token": token, "logprob": math.log(value)} for token, value in tokens.items()]
+    content = [{"token": "Yes", "logprob": math.log(0.5), "top_logprobs": listed}]
+    server.plan = lambda call: mock.Step(mock.completion("Yes", "length", logprobs={"content": content}))
+    answer = one(ask([make.request("x", yes_no=True, beams=5)]))
+    assert answer.yes_no.yes == pytest.approx(math.log(0.75))
+    assert answer.yes_no.no == pytest.approx(math.log(0.15))
+    body = server.calls[0].body
+    assert (body["max_tokens"], body["logprobs"], body["top_logprobs"]) == (1, True, 20)
+
+
+def test_a_word_that_is_not_listed_gets_the_bound_of_the_least_likely_token(ask, make, server, mock):
+    listed = [{"token": "Yes", "logprob": -0.1}, {"token": "It", "logprob": -9.5}]
+    server.plan = lambda call: mock.Step(mock.completion("Yes", logprobs={"content": [{"top_logprobs": listed}]}))
+    assert one(ask([make.request("x", yes_no=True)])).yes_no == YesNo(pytest.approx(-0.1), -9.5)
+
+
+def test_a_server_without_log_probabilities_cannot_score_yes_and_no(ask, make):
+    outcome = one(ask([make.request("x", yes_no=True)]))
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.attempts) == ("unsupported", 1)
+    assert "log-probabilities" in outcome.message
+
+
+def test_beams_are_refused_before_anything_is_sent_unless_the_server_takes_them(ask, make, server):
+    refused = one(ask([make.request("x", beams=5)]))
+    assert (refused.kind, server.calls) == ("unsupported", [])
+    assert isinstance(one(ask([make.request("x", beams=5, length_penalty=-1.0)], beam_search=True)), Answer)
+    sent = server.calls[0].body
+    assert (sent["use_beam_search"], sent["n"], sent["length_penalty"]) == (True, 5, -1.0)
+
+
+def test_the_parameters_of_a_reasoning_model_are_learnt_once_for_the_run(ask, make, server, mock):
+    def plan(call):
+        if "max_tokens" in call.body:
+            text = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead."
+            return mock.error(400, text, code="unsupported_parameter", param="max_tokens")
+        if "temperature" in call.body:
+            text = "Unsupported value: 'temperature' does not support 0 with this model."
+            return mock.error(400, text, code="unsupported_value", param="temperature")
+        return mock.Step(mock.completion(call.text))
+
+    server.plan = plan
+    outcomes = ask([make.request(f"x{number}") for number in range(12)], concurrency=2)
+    assert all(isinstance(outcome, Answer) for outcome in outcomes.values())
+    assert server.calls[-1].body["max_completion_tokens"] == 6
+    assert len(server.calls) <= 12 + 2 * 2
+
+
+def test_as_many_requests_are_in_flight_as_were_asked_for_and_no_more(ask, make, server, mock):
+    server.plan = lambda call: mock.Step(mock.completion(call.text), latency=0.1)
+    assert len(ask([make.request(f"x{number}") for number in range(160)], concurrency=32)) == 160
+    assert server.most_in_flight == 32
+
+
+def test_requests_are_pulled_lazily_in_the_callers_thread(make, server, tmp_path):
+    pulled, threads = [], set()
+
+    def requests():
+        for number in range(1000):
+            pulled.append(number)
+            threads.add(threading.current_thread())
+            yield make.request(f"x{number}")
+
+    backend = open_backend(parse_model("openai:m", base_url=server.url, concurrency=4), tmp_path)
+    outcomes = backend.answer(requests())
+    next(outcomes)
+    assert len(pulled) <= 4 + 8 + 2
+    assert threads == {threading.current_thread()}
+    outcomes.close()
+
+
+def test_closing_midway_leaves_no_thread_and_asks_nothing_more(make, server, mock, tmp_path):
+    server.plan = lambda call: mock.Step(mock.completion(), latency=0.05 if call.number <= 3 else 30)
+    before = set(threading.enumerate())
+    backend = open_backend(parse_model("openai:m", base_url=server.url, concurrency=8), tmp_path)
+    outcomes = backend.answer(make.request(f"x{number}", make.picture(number)) for number in range(100))
+    assert [next(outcomes) for _ in range(3)]
+    started = time.monotonic()
+    outcomes.close()
+    assert time.monotonic() - started < 2
+    asked = len(server.calls)
+    time.sleep(0.2)
+    assert len(server.calls) == asked <= 12
+    assert set(threading.enumerate()) <= before
+
+
+def test_an_error_of_the_callers_requests_passes_through_and_closes_all(make, server, tmp_path):
+    def requests():
+        yield make.request("x")
+        raise KeyboardInterrupt
+
+    before = set(threading.enumerate())
+    backend = open_backend(parse_model("openai:m", base_url=server.url), tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        list(backend.answer(requests()))
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_picture_is_read_once_however_many_requests_show_it_and_off_the_callers_thread(ask, make):
+    view, reads = make.picture(1), []
+
+    def renderer(path, recipe):
+        reads.append(threading.current_thread())
+        time.sleep(0.05)
+        return view.read()
+
+    outcomes = ask([make.request(f"x{number}", replace(view, renderer=renderer)) for number in range(40)])
+    assert all(isinstance(outcome, Answer) for outcome in outcomes.values())
+    assert len(reads) == 1
+    assert reads[0] is not threading.current_thread()
+
+
+def test_pictures_that_passed_do_not_pile_up_in_memory(ask, make):
+    def requests():
+        for number in range(120):
+            data = b"\x89PNG\r\n\x1a\n" + number.to_bytes(4, "big") + bytes(400_000)
+            yield make.request(f"x{number}", make.view_of(data))
+
+    tracemalloc.start()
+    try:
+        ask(requests(), concurrency=4, cache_megabytes=2)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # 14 pulled beforehand at 0.4 MB raw and 0.54 MB encoded, the cache, and what the server here holds of 4 calls.
+    assert peak < 40e6 < 120 * 0.94e6
+
+
+def test_a_picture_that_cannot_be_read_is_bad_input_and_the_others_go_on(ask, make, server):
+    broken = make.view_of(b"not a picture", "broken.tif")
+    outcomes = ask([make.request("a", broken), make.request("b", make.picture(1))])
+    kinds = sorted(outcome.kind if isinstance(outcome, Failure) else "answer" for outcome in outcomes.values())
+    assert kinds == ["answer", "bad-input"]
+    assert [call.text for call in server.calls] == ["b"]
+
+
+def test_azure_is_asked_at_its_deployment_with_its_own_header(ask, make, server, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert isinstance(one(ask([make.request("x")], azure=True, base_url=server.url.removesuffix("/v1"))), Answer)
+    call = server.calls[0]
+    assert call.path == "/openai/deployments/mock/chat/completions?api-version=2024-10-21"
+    assert call.headers["api-key"] == KEY
+
+
+def test_openai_itself_is_not_asked_without_a_key(tmp_path, monkeypatch):
+    with pytest.raises(ExperimentError, match="OPENAI_API_KEY is not set"):
+        open_backend(parse_model("openai:gpt-4o"), tmp_path)
+    monkeypatch.setenv("OPENROUTER_KEY", KEY)
+    open_backend(parse_model("openai:gpt-4o", api_key_env="OPENROUTER_KEY"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"concurrency": 0}, "concurrency = 0"),
+        ({"timeout": -1}, "timeout = -1"),
+        ({"detail": "huge"}, "detail = 'huge'"),
+        ({"base_url": "localhost:8000"}, "base_url is 'localhost:8000'"),
+    ],
+)
+def test_a_wrong_option_is_named_before_anything_is_sent(tmp_path, options, named):
+    with pytest.raises(ExperimentError, match=named):
+        open_backend(parse_model("openai:m", **{"base_url": "http://localhost:1/v1", **options}), tmp_path)
+
+
+def test_the_key_is_in_no_log_message_error_or_representation(ask, make, server, mock, monkeypatch, caplog, tmp_path):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    caplog.set_level(logging.DEBUG)
+    spec = parse_model("openai:m", base_url=server.url)
+    shown = [repr(spec), repr(vars(open_backend(spec, tmp_path)))]
+    server.plan = lambda call: mock.error(400, f"Bad call. Headers were: Authorization: Bearer {KEY}")
+    shown.append(repr(ask([make.request("x", make.picture(1))])))
+    assert server.calls[0].headers["Authorization"] == f"Bearer {KEY}"
+    server.plan = lambda call: mock.error(401, f"Incorrect API key provided: {KEY}, also {KEY[:9]}****{KEY[-4:]}.")
+    with pytest.raises(BackendUnavailable) as caught:
+        ask([make.request("y")])
+    shown += [str(caught.value), repr(caught.value), repr(caught.value.__cause__), caplog.text]
+    assert not [text for text in shown if KEY in text or KEY[:9] in text or KEY[-4:] in text]
+    assert not list(tmp_path.rglob("*.*"))

@@ -1,0 +1,136 @@
+"""The commands, as a user types them."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from vlm_eval.cli.main import app, main
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(part) for part in arguments])
+
+
+def test_run_asks_reports_and_ends_with_the_run_folder(parts, tmp_path):
+    out = tmp_path / "run"
+    result = call("run", "--dataset", parts, "--model", "scripted:coin", "--ablate", "reference", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "recall" in result.output
+    assert result.output.rstrip().endswith("answered)")
+    assert (out / "report" / "ablation.csv").is_file()
+    assert list((out / "report").glob("confusion_verdict*.png"))
+
+
+def test_a_second_run_asks_nothing_more(parts, tmp_path):
+    arguments = ("run", "--dataset", parts, "--model", "scripted:coin", "--out", tmp_path / "run")
+    call(*arguments)
+    assert "0 requests to send" in call(*arguments).output
+
+
+def test_a_dry_run_writes_nothing_and_names_the_host(parts, tmp_path):
+    out = tmp_path / "run"
+    result = call("run", "--dataset", parts, "--model", "openai:gpt-4o", "--dry-run", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "12 pictures would be sent to api.openai.com" in result.output
+    assert not out.exists()
+
+
+def test_a_dry_run_prices_what_is_missing(parts, tmp_path):
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("gpt-4o: {input: 2.5, output: 10}\n")
+    result = call("run", "--dataset", parts, "--model", "openai:gpt-4o", "--dry-run", "--prices", prices)
+    assert "up to $0.04" in result.output
+
+
+def test_local_only_refuses_a_remote_model(parts, tmp_path):
+    result = call("run", "--dataset", parts, "--model", "openai:gpt-4o", "--local-only", "--out", tmp_path / "run")
+    assert "would send pictures to api.openai.com" in str(result.exception)
+
+
+def test_requests_that_failed_for_now_give_exit_code_3(parts, tmp_path):
+    experiment = tmp_path / "experiment.yaml"
+    experiment.write_text(
+        f"dataset: {parts}\nmodels: [{{model: scripted:no, options: {{fail_every: 4, fail_kind: timeout}}}}]\n"
+    )
+    result = call("run", experiment, "--out", tmp_path / "run")
+    assert result.exit_code == 3, result.output
+    assert "still to be asked: run the same command again" in result.output
+
+
+def test_report_rebuilds_everything_from_the_run_folder_alone(parts, tmp_path):
+    call("run", "--dataset", parts, "--model", "scripted:coin", "--out", tmp_path / "run")
+    parts.rename(tmp_path / "gone")
+    result = call("report", tmp_path / "run", "--out", tmp_path / "again")
+    assert result.exit_code == 0, result.output
+    first, second = (folder / "ablation.csv" for folder in (tmp_path / "run" / "report", tmp_path / "again"))
+    assert first.read_text() == second.read_text()
+
+
+def test_preview_shows_the_prompt_and_writes_a_contact_sheet(parts, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    result = call("preview", "--dataset", parts, "--shots", "0,1", "--out", sheet)
+    assert "The first image is normal. Please determine whether the second image" in result.output
+    assert "picture 1 (reference)" in result.output
+    assert sheet.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("datasets", "list"), "mvtec-ad"),
+        (("datasets", "show", "mvtec-loco"), "breakfast"),
+        (("prompts", "list"), "ingredients/task.jinja"),
+        (("prompts", "show", "ingredients/task.jinja"), "Please determine whether"),
+        (("models", "list"), "llava-hf/llava-1.5-7b-hf"),
+    ],
+)
+def test_what_there_is_can_be_looked_up(arguments, shown):
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    assert shown in result.output
+
+
+def test_datasets_check_exits_2_on_errors(parts):
+    assert call("datasets", "check", parts).exit_code == 0
+    (parts / "normal" / "00.png").write_bytes(b"not a picture")
+    result = call("datasets", "check", parts)
+    assert result.exit_code == 2
+    assert "00.png" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run",), "No dataset is given"),
+        (("run", "--dataset", "no-such-card", "--model", "scripted:no"), "no-such-card"),
+        (("run", "--dataset", "demo", "--model", "nothing:x"), "Unknown model"),
+        (("run", "missing.yaml"), "does not exist"),
+        (("report", "nowhere"), "not a run folder"),
+        (("prompts", "show", "nothing.jinja"), "no template"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_2(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["vlm-eval", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_limit_zero_is_refused(parts, tmp_path):
+    result = call("run", "--dataset", parts, "--model", "scripted:no", "--limit", "0", "--out", tmp_path / "run")
+    assert "limit" in str(result.exception)
+
+
+def test_help_answers_in_under_half_a_second():
+    command = [sys.executable, "-c", "from vlm_eval.cli.main import main; main()", "--help"]
+    times = []
+    for _ in range(6):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ)
+        times.append(time.perf_counter() - start)
+    assert sorted(times[1:])[2] < 0.5

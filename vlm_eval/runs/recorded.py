@@ -1,0 +1,132 @@
+"""Joins answers that exist already, by sample or from another run, to the prompts that a replay is asked."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from vlm_eval.backends.pictures import prompt_digest
+from vlm_eval.backends.replay import RECORDED, write_recorded
+from vlm_eval.errors import ExperimentError
+from vlm_eval.flow import Answer, BackendSpec, Outcome
+from vlm_eval.runs.plan import Plan
+from vlm_eval.runs.store import Store
+
+_ANSWER = TypeAdapter(Answer)
+Address = tuple[str, str, int]  # sample id, cell, repeat
+
+
+class RecordedRow(BaseModel):
+    """A row of answers to import."""
+
+    model_config = ConfigDict(extra="forbid")
+    sample_id: str
+    answer: str
+    model: str | None = None
+    cell: str | None = None
+    round: int = Field(default=0, ge=0, le=0)
+    repeat: int = Field(default=0, ge=0)
+
+
+def join_recorded(plan: Plan, spec: BackendSpec, scratch: Path) -> None:
+    """Write the recorded outcomes of a replay, by prompt, to where its backend reads them.
+
+    A table with the columns `sample_id, answer[, model, cell, round, repeat]` or a run folder (`RUN[::MODEL]`) is
+    joined; a table by request key or prompt digest needs no joining.
+
+    Raises:
+        ExperimentError: an unknown sample or cell, a row twice, several models, or a file that cannot be read.
+    """
+    source, _, model = spec.model.checkpoint.partition("::")
+    path = Path(source)
+    if path.is_dir():
+        rows = list(_from_run(path, model))
+    elif _has_samples(path):
+        rows = list(_from_table(plan, spec, path))
+    else:
+        return
+    scratch.mkdir(parents=True, exist_ok=True)
+    write_recorded(scratch / RECORDED, rows)
+
+
+def _from_run(folder: Path, model: str) -> Iterator[tuple[str, Outcome]]:
+    with Store(folder) as store:
+        names = [name for (name,) in store.connection.execute("SELECT name FROM model ORDER BY id")]
+        chosen = model or (names[0] if len(names) == 1 else "")
+        if chosen not in names:
+            raise ExperimentError(
+                f"The run {folder} holds the models {', '.join(names)}. Say which: replay:{folder}::MODEL"
+            )
+        for prompt, data in store.connection.execute(
+            "SELECT prompt, data FROM request JOIN outcome ON outcome.request = request.id "
+            "JOIN model ON model.id = request.model WHERE kind = 'answer' AND name = ? "
+            "ORDER BY request.prompt, request.repeat",
+            (chosen,),
+        ).fetchall():
+            yield prompt_digest(store.load_prompt(prompt)), _ANSWER.validate_json(data)
+
+
+def _has_samples(path: Path) -> bool:
+    return any("sample_id" in row for row in _first(path))
+
+
+def _first(path: Path) -> list[dict[str, Any]]:
+    return [fields for _, fields in zip(range(1), _rows(path), strict=False)]
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            if path.suffix == ".csv":
+                for row in csv.DictReader(stream):
+                    yield {name: value for name, value in row.items() if value or name == "answer"}
+            else:
+                yield from (json.loads(line) for line in stream if line.strip())
+    except (OSError, ValueError, csv.Error) as error:
+        raise ExperimentError(f"The answers in {path} cannot be read: {error}") from error
+
+
+def _from_table(plan: Plan, spec: BackendSpec, path: Path) -> Iterator[tuple[str, Outcome]]:
+    answers = _read_table(plan, path)
+    left = dict(answers)
+    seen: set[tuple[str, int]] = set()
+    for ask in plan.asks_of_model(spec):
+        answer = answers.get((ask.sample.id, ask.cell.name, ask.question.repeat))
+        left.pop((ask.sample.id, ask.cell.name, ask.question.repeat), None)
+        place = (prompt_digest(ask.request.prompt), ask.question.repeat)
+        if ask.purpose == "answer" and answer is not None and place not in seen:
+            seen.add(place)
+            yield place[0], Answer(answer)
+    if left:
+        sample, cell, repeat = next(iter(left))
+        raise ExperimentError(
+            f"{path}: {len(left)} answers are for samples, cells or repeats that are not planned, such as the "
+            f"sample {sample!r} in the cell {cell!r}, repeat {repeat}. The planned samples look like "
+            f"{plan.samples[0].id!r}; the cells are {', '.join(cell.name for cell in plan.cells)}."
+        )
+
+
+def _read_table(plan: Plan, path: Path) -> dict[Address, str]:
+    answers: dict[Address, str] = {}
+    models: Counter[str] = Counter()
+    for number, fields in enumerate(_rows(path), 1):
+        try:
+            row = RecordedRow.model_validate(fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"]) or "the row"
+            raise ExperimentError(f"{path}, row {number}: {place}: {first['msg']}.") from error
+        models[row.model or ""] += 1
+        if row.cell is None and len(plan.cells) > 1:
+            raise ExperimentError(f"{path}, row {number}: the grid has several cells, so each row needs a cell.")
+        address = (row.sample_id, row.cell or plan.cells[0].name, row.repeat)
+        if address in answers:
+            raise ExperimentError(f"{path}, row {number}: a second answer for {address}. Keep one, or use repeat.")
+        answers[address] = row.answer
+    if len(models) > 1:
+        raise ExperimentError(f"{path} holds several models ({', '.join(models)}). Make one file a model.")
+    return answers
