@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measure how often the intervals of vlm-eval cover the truth, and how often its tests reject a true null.
 
-Prints the Markdown tables of docs/statistics.md. Data: clusters of 20 items. Rates are beta-binomial with the stated
-intracluster correlation (ICC). Scores are normal with a cluster effect that holds the ICC's share of the variance;
-half of each cluster is anomalous ("mixed"), or half of the clusters is ("pure").
+Prints the Markdown tables of docs/statistics.md. Data: clusters of 20 items. Rates are beta-binomial with the
+stated intracluster correlation (ICC). Scores are normal with a cluster effect that holds the ICC's share of the
+variance; half of each cluster is anomalous ("mixed"), or half of the clusters is ("pure").
 
     python scripts/simulate_coverage.py --simulations 2000
 """
@@ -53,7 +53,9 @@ def rate_covers(generator: np.random.Generator, rate: float, correlation: float,
     return _holds(simple_rate(right, np.zeros(right.size, dtype=np.int64), sampling_of(clusters)), rate)
 
 
-def auroc_covers(generator: np.random.Generator, truth: float, correlation: float, clusters: int, pure: bool) -> bool:
+def auroc_covers(
+    generator: np.random.Generator, truth: float, correlation: float, clusters: int, pure: bool
+) -> bool:
     """Say whether the interval of one simulated AUROC holds the true one."""
     drawn = sampling_of(clusters)
     gold = drawn.cluster_of_item % 2 if pure else np.arange(clusters * ITEMS) % 2
@@ -80,7 +82,7 @@ def null_comparison(
 
 
 def null_pairs(generator: np.random.Generator, rate: float, items: int) -> tuple[bool, bool]:
-    """Compare two cells of equal truth, every item its own cluster: (McNemar mid-p rejects, interval holds zero)."""
+    """Compare two cells of equal truth, each item a cluster: (McNemar mid-p rejects, interval holds zero)."""
     difference = (generator.random(items) < rate).astype(float) - (generator.random(items) < rate)
     effect = main_effect(difference[None], np.zeros(items, dtype=np.int64), sampling_of(items, 1))
     return (effect.p_value or 0) < 0.05, _holds(effect.difference, 0.0)
@@ -98,7 +100,9 @@ def repeat(simulations: int, draw: Callable[[int], object]) -> list:
 
 def print_rates(simulations: int) -> None:
     """Print the coverage of rates and AUROC."""
-    print("\n| truth | clusters | ICC | rate | AUROC, mixed clusters | AUROC, pure clusters |\n|--|--|--|--|--|--|")
+    print(
+        "\n| truth | clusters | ICC | rate | AUROC, mixed clusters | AUROC, pure clusters |\n|--|--|--|--|--|--|"
+    )
     for truth, clusters, correlation in product(RATES, CLUSTERS, CORRELATIONS):
         generator = np.random.default_rng([int(100 * truth), clusters, int(10 * correlation)])
         setting = (generator, truth, correlation, clusters)
@@ -110,7 +114,9 @@ def print_rates(simulations: int) -> None:
 
 def print_comparisons(simulations: int) -> None:
     """Print the type I error of the tests and the coverage of a difference."""
-    print("\n| rate of both | clusters | ICC | sign-flip | (McNemar mid-p) | difference covered |\n|--|--|--|--|--|--|")
+    print(
+        "\n| rate of both | clusters | ICC | sign-flip | McNemar mid-p | difference covered |\n|--|--|--|--|--|--|"
+    )
     for rate, clusters, correlation in product(RATES, CLUSTERS, CORRELATIONS):
         generator = np.random.default_rng([int(100 * rate), clusters, int(10 * correlation), 1])
         setting = (generator, rate, correlation, clusters)

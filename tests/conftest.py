@@ -11,7 +11,7 @@ def offline(monkeypatch, tmp_path_factory):
     """Keep tests off the network, and away from the user's own cache, data roots and keys."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("VLM_EVAL_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
 
 

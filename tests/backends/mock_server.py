@@ -56,6 +56,7 @@ class MockServer:
     def __init__(self, port: int = 0) -> None:
         self.plan: Callable[[Call], Step] = lambda call: Step(completion(call.text))
         self.calls: list[Call] = []
+        self.keeps_bodies = True
         self.in_flight = self.most_in_flight = 0
         self._asked: Counter[str] = Counter()
         self._ready = threading.Event()
@@ -104,13 +105,16 @@ class MockServer:
     async def _note(self, request: web.Request) -> Call:
         body = json.loads(await request.read())
         content = body["messages"][-1]["content"]
-        parts = [content] if isinstance(content, str) else [part["text"] for part in content if part["type"] == "text"]
+        parts = (
+            [content] if isinstance(content, str) else [part["text"] for part in content if part["type"] == "text"]
+        )
         text = " ".join(parts)
         self._asked[text] += 1
         time = self._loop.time()
-        call = Call(len(self.calls) + 1, self._asked[text], text, body, request.headers, request.path_qs, time)
-        self.calls.append(call)
-        return call
+        number = len(self.calls) + 1
+        kept = body if self.keeps_bodies else {}
+        self.calls.append(Call(number, self._asked[text], text, kept, request.headers, request.path_qs, time))
+        return self.calls[-1]
 
     async def _send(self, request: web.Request, step: Step) -> web.StreamResponse:
         data = step.body if isinstance(step.body, bytes) else json.dumps(step.body).encode()

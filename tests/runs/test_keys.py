@@ -15,7 +15,7 @@ def view(identity="a" * 64, role="query"):
 
 MODEL = Model("openai", "gpt-4o")
 PROMPT = Prompt((Turn("user", (view(), "Is anything wrong?")),))
-GOLDEN = "3c552f26cc19365618acb04f3cf7bdba3c1b729a7b5ffab51a9a812000c64c6a"
+GOLDEN = "89a9a9ce3fd9d61853d51930a6328af3d1cc83a8434638dc52ec10a9b3b0648d"
 
 
 def test_the_golden_key_has_not_changed():

@@ -45,9 +45,8 @@ def _answer(body: Mapping[str, Any], choice: Mapping[str, Any], yes_no: bool) ->
         text, finish = refusal, "refusal"
     probabilities = _yes_no(choice) if yes_no else None
     if yes_no and probabilities is None:
-        return Trouble(
-            "final", "unsupported", "the server gave no log-probabilities, so yes and no cannot be scored"
-        )
+        message = "the server gave no log-probabilities, so yes and no cannot be scored"
+        return Trouble("final", "unsupported", message, alive=True)
     usage = _mapping(body.get("usage"))
     model = body.get("model")
     return Answer(

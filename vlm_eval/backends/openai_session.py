@@ -112,7 +112,7 @@ class Session:
         lost = trouble.action == "not-found" and not self._breaker.has_answered
         if trouble.action == "unavailable" or lost:
             self._give_up(message)
-        if not trouble.rate_limited and trouble.kind != "bad-input":
+        if not trouble.alive:
             reason = self._breaker.attempt_failed()
             if reason:
                 self._give_up(f"{reason}; the last was {message}")

@@ -37,7 +37,7 @@ class Trouble:
     kind: FailureKind
     message: str
     retry_after: float | None = None  # seconds that the server asked to wait
-    rate_limited: bool = False  # the server works and says so; no sign that it is down
+    alive: bool = False  # the trouble is with this request or its pace; no sign that the server or the model fails
     parameter: str = ""  # the parameter that was refused, for "adapt"
 
 
@@ -70,7 +70,7 @@ def read_status(status: int, body: object, headers: Mapping[str, str]) -> Troubl
     # A server without eyes (llama-server) says so with a 500, however often it is asked.
     if status == 500 and _SEES_NOTHING.search(everything):
         return Trouble("final", "unsupported", message)
-    return Trouble("retry", kind, message, wait, rate_limited=status == 429)
+    return Trouble("retry", kind, message, wait, alive=status == 429)
 
 
 def _refused(status: int, body: object, everything: str, message: str) -> Trouble:
@@ -80,8 +80,8 @@ def _refused(status: int, body: object, everything: str, message: str) -> Troubl
     if _SEES_NOTHING.search(everything):
         return Trouble("final", "unsupported", message)
     if status == 413 or _PICTURE.search(everything):
-        return Trouble("final", "bad-input", message)
-    return Trouble("final", "unsupported", message)
+        return Trouble("final", "bad-input", message, alive=True)
+    return Trouble("final", "unsupported", message, alive="logprobs" in everything)
 
 
 def _refused_parameter(body: object, everything: str) -> str:

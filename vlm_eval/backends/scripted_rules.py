@@ -23,7 +23,7 @@ class Rule(BaseModel):
     picture: str = ""  # a part of the path of one of its pictures
     answer: str | None = None
     finish: Finish = "stop"
-    yes: float | None = Field(default=None, ge=0, le=1)  # probability of yes in a forced yes/no answer
+    yes_probability: float | None = Field(default=None, ge=0, le=1)  # in a forced yes/no answer
     failure: FailureKind | None = None
     message: str = "scripted failure"
 
@@ -53,7 +53,7 @@ class Rules:
             return Failure("unsupported", f"no rule of {self.path} matches")
         if rule.failure is not None:
             return Failure(rule.failure, rule.message)
-        return replace(answer(rule.answer or "", request, rule.yes), finish=rule.finish)
+        return replace(answer(rule.answer or "", request, rule.yes_probability), finish=rule.finish)
 
 
 def read_rules(path: Path) -> Rules:
@@ -73,8 +73,10 @@ def _rule(path: Path, number: int, row: Any) -> Rule:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the rule"
+        is_yaml = path.suffix in {".yaml", ".yml"}
+        hint = " YAML reads a bare yes or no as true or false: put it in quotes." if is_yaml else ""
         raise ExperimentError(
-            f"{path}, rule {number}: {place}: {first['msg']}. A rule may have {', '.join(Rule.model_fields)}."
+            f"{path}, rule {number}: {place}: {first['msg']}. Known: {', '.join(Rule.model_fields)}.{hint}"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The `demo` data set: four kinds of pictures with exact gold, drawn once into the cache, then read like any other.
+"""The `demo` data set: four kinds of pictures with exact gold, drawn once into the cache, then read as any other.
 
 Parts come in four classes, two kinds times two metals, and each class has its own training items. What is a wrong
 metal in one class is the right one in another, so the items of "part-reference" are decided by a reference alone.
@@ -7,9 +7,8 @@ The folder follows the MVTec layout: `<class>/train/good`, `<class>/test/<defect
 
 import hashlib
 import json
-import math
-import os
 import shutil
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from vlm_eval.flow import Sample
 if TYPE_CHECKING:
     from vlm_eval.data.demo_drawing import Drawing
 
-DEMO_VERSION = 1
+DEMO_VERSION = 2
 """Raised whenever a picture would come out differently, so that an old cache is not taken for a new one."""
 
 Kind = Literal["part", "part-reference", "series", "depth", "scene"]
@@ -34,6 +33,8 @@ Kind = Literal["part", "part-reference", "series", "depth", "scene"]
 _PARTS = ("part-a", "part-b", "part-c", "part-d")
 _CLASSES: dict[str, tuple[str, ...]] = {"part": _PARTS, "part-reference": _PARTS}
 _DOMAINS = {"series": "time-series", "depth": "point-cloud"}
+# Over the four classes in turn, any four neighbours show each kind in each metal once: none looks wrong by itself.
+_BALANCED = (0, 1, 1, 0, 1, 0, 0, 1)
 _LIST = "items.jsonl"
 
 
@@ -97,7 +98,7 @@ def draw_demo(folder: Path, items: Mapping[Kind, int], *, train_items: int = 8, 
         train_items: normal training items a class.
         seed: of all pictures; an item looks the same whatever the numbers of items are.
     """
-    draft = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    draft = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         draft.mkdir(parents=True)
         lines = [_write(order, draft, seed) for order in _plan(items, train_items)]
@@ -127,10 +128,7 @@ def _plan(items: Mapping[Kind, int], train_items: int) -> Iterator[_Order]:
             yield _Order(kind, classes[number % len(classes)], "test", None, number)
         defects = _defects(kind)
         for number in range(anomalous):
-            # The shift makes every class meet every defect where one number divides the other.
-            shift = number // math.lcm(len(classes), len(defects))
-            defect = defects[(number + shift) % len(defects)]
-            yield _Order(kind, classes[number % len(classes)], "test", defect, number)
+            yield _Order(kind, classes[number % len(classes)], "test", defects[number % len(defects)], number)
 
 
 def _defects(kind: str) -> tuple[str, ...]:
@@ -138,7 +136,7 @@ def _defects(kind: str) -> tuple[str, ...]:
 
     return {
         "part": demo_parts.DEFECTS,
-        "part-reference": demo_parts.REFERENCE_DEFECTS,
+        "part-reference": tuple(demo_parts.REFERENCE_DEFECTS[turn] for turn in _BALANCED),
         "series": demo_series.DEFECTS,
         "depth": demo_depth.DEFECTS,
         "scene": demo_scenes.DEFECTS,

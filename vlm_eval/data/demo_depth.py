@@ -28,9 +28,9 @@ def draw_depth(rng: np.random.Generator, defect: str | None) -> Drawing:
 def _surface(rng: np.random.Generator) -> Array:
     """Return the height of a bent sheet with gentle waves, in half widths, shape (SIDE, SIDE)."""
     along, across = local((rng.uniform(-0.3, 0.3), rng.uniform(-0.3, 0.3)), rng.uniform(0, np.pi))
-    bend = -rng.uniform(0.05, 0.22) * along**2 - rng.uniform(0, 0.1) * across**2
+    bend = -rng.uniform(0.08, 0.42) * along**2 - rng.uniform(0, 0.15) * across**2
     tilt = rng.uniform(-0.1, 0.1) * X + rng.uniform(-0.1, 0.1) * Y
-    wave = rng.uniform(0.005, 0.02) * np.sin(rng.uniform(2, 4) * along + rng.uniform(0, 6))
+    wave = rng.uniform(0.01, 0.035) * np.sin(rng.uniform(2, 4) * along + rng.uniform(0, 6))
     height: Array = bend + tilt + wave
     return height
 

@@ -90,7 +90,8 @@ def draw_part(rng: np.random.Generator, kind: Kind, metal: Metal, defect: str | 
     elif defect in REFERENCE_DEFECTS:
         masked.append(part.body)
     elif defect is not None:
-        masked.append(_MARKS[defect](rng, canvas, part))
+        seats = np.minimum.reduce([circle(local(seat, 0, part.frame), _BOLT * 1.12) for seat in part.seats])
+        masked.append(np.maximum(_MARKS[defect](rng, canvas, part), -seats))
     for seat in part.seats:
         _draw_seat(canvas, local(seat, 0, part.frame))
     for bolt in bolts:
@@ -165,7 +166,7 @@ def _scratch(rng: np.random.Generator, canvas: Canvas, part: _Part) -> Array:
             break
     groove = line(part.frame, points, 0.0)
     reach = np.hypot(part.frame[0] - middle[0], part.frame[1] - middle[1]) / np.abs(along).max()
-    tapered = groove - rng.uniform(0.017, 0.023) * (1.1 - 0.6 * np.clip(reach, 0, 1))
+    tapered = groove - rng.uniform(0.02, 0.026) * (1.1 - 0.6 * np.clip(reach, 0, 1))
     canvas.darken(shifted(tapered, 2, 1), 0.4, blur=0.025)
     canvas.paint(tapered, (0.97, 0.96, 0.93), 0.92, blur=0.014)
     groove = groove - 0.025

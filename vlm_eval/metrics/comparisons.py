@@ -1,14 +1,15 @@
 """Two cells on the same items: tests that hold for clustered pairs, and Holm's correction.
 
 Cluster sign-flip: under the null hypothesis the difference of a whole cluster is as likely as its negative
-(Fisher 1935; Winkler et al., NeuroImage 92 (2014) 381-397, sign-flipping by exchangeability blocks). McNemar mid-p:
-Fagerland, Lydersen and Laake, BMC Medical Research Methodology 13 (2013) 91. Holm, Scand. J. Statist. 6 (1979) 65-70.
+(Fisher 1935; Winkler et al., NeuroImage 92 (2014) 381-397, sign-flipping by exchangeability blocks).
+McNemar mid-p: Fagerland, Lydersen and Laake, BMC Medical Research Methodology 13 (2013) 91.
+Holm, Scandinavian Journal of Statistics 6 (1979) 65-70.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import bdtr, comb
+from scipy.special import bdtr
 
 from vlm_eval.metrics.estimate import FloatArray
 
@@ -25,8 +26,8 @@ def sign_flip_test(differences: FloatArray, seed: int = 0) -> float:
         seed: of the random signs, which are drawn where there are more than 13 clusters that differ.
 
     Returns:
-        The exact p-value for few clusters, else one of 9,999 random flips and the observed one (never 0). Fewer than
-        six clusters that differ cannot reach 0.05.
+        The exact p-value for few clusters, else one of 9,999 random flips and the observed one (never 0). Fewer
+        than six clusters that differ cannot reach 0.05.
     """
     differing = differences[np.abs(differences) > 1e-12 * max(1.0, float(np.abs(differences).max(initial=0)))]
     if not differing.size:
@@ -39,7 +40,7 @@ def sign_flip_test(differences: FloatArray, seed: int = 0) -> float:
 
 def _all_signs(clusters: int) -> FloatArray:
     patterns = np.arange(2**clusters)[:, None] >> np.arange(clusters)
-    return (patterns & 1) * 2.0 - 1.0
+    return ((patterns & 1) * 2.0 - 1.0).astype(np.float64)
 
 
 def _extreme_flips(differing: FloatArray, observed: float, seed: int) -> int:
@@ -65,8 +66,8 @@ def mcnemar_mid_p(only_first: int, only_second: int) -> float:
     discordant, fewer = only_first + only_second, min(only_first, only_second)
     if only_first == only_second:
         return 1.0
-    at_most = float(bdtr(fewer, discordant, 0.5))
-    return 2 * at_most - float(comb(discordant, fewer)) * 0.5**discordant
+    below = float(bdtr(fewer - 1, discordant, 0.5)) if fewer else 0.0
+    return below + float(bdtr(fewer, discordant, 0.5))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

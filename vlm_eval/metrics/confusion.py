@@ -46,6 +46,7 @@ def defect_confusion(
     claimed_types: Sequence[str | None],
     claim: IntArray,
     known: Sequence[str] = (),
+    claimable: Sequence[str] = (),
 ) -> Confusion:
     """Count defect types by the one name that each answer asserts.
 
@@ -54,6 +55,7 @@ def defect_confusion(
         claimed_types: the one name that the answer asserts, None where it names none or several.
         claim: 1, 0 or NO_CLAIM for each item; a normal claim counts as "normal", no claim as "unanswered".
         known: defect types that get a row and a column in any case, so that several matrices look alike.
+        claimable: names that get a column in any case.
 
     Returns:
         Rows are the known and the gold types, sorted, then "normal"; columns are the same, then every other name
@@ -61,7 +63,7 @@ def defect_confusion(
     """
     claimed = [_column(name, int(verdict)) for name, verdict in zip(claimed_types, claim, strict=True)]
     types = sorted({*known, *gold_types} - {NORMAL})
-    extra = sorted(set(claimed) - {*types, NORMAL, UNNAMED, UNANSWERED})
+    extra = sorted({*claimed, *claimable} - {*types, NORMAL, UNNAMED, UNANSWERED})
     return tabulate(gold_types, claimed, [*types, NORMAL], [*types, *extra, NORMAL, UNNAMED, UNANSWERED])
 
 

@@ -1,4 +1,4 @@
-"""What an ingredient is worth: the mean over matched pairs of cells that differ only in it, as a risk difference."""
+"""What an ingredient is worth: the mean over pairs of cells that differ only in it, as a risk difference."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from vlm_eval.metrics.comparisons import mcnemar_mid_p, sign_flip_test
-from vlm_eval.metrics.estimate import LEVEL, Estimate, FloatArray, IntArray, undefined
+from vlm_eval.metrics.estimate import LEVEL, BoolArray, Estimate, FloatArray, IntArray, undefined
 from vlm_eval.metrics.sampling import Sampling, variance
 
 _TAIL = (1 - LEVEL) / 2
@@ -69,10 +69,10 @@ def main_effect(differences: FloatArray, parts: IntArray, drawn: Sampling, seed:
         seed: of the random sign flips.
 
     Returns:
-        The interval is value +- t * standard error by clusters. Where no item changed at all it is the exact bound of
-        the share of changed items instead, for a standard error of zero is no evidence of equality.
+        The interval is value +- t * standard error by clusters. Where no item changed at all it is the exact bound
+        of the share of changed items instead, for a standard error of zero is no evidence of equality.
     """
-    known = ~np.isnan(differences).all(axis=0)
+    known: BoolArray = ~np.asarray(np.isnan(differences).all(axis=0))
     if not known.any():
         return Effect(undefined("no item has an answer in both cells"), None, None)
     differences, parts, drawn = differences[:, known], parts[known], drawn.subset(known)

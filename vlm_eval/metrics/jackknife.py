@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import expit, logit, stdtrit
 
-from vlm_eval.metrics.estimate import LEVEL, Estimate, FloatArray, IntArray, undefined
+from vlm_eval.metrics.estimate import LEVEL, BoolArray, Estimate, FloatArray, IntArray, undefined
 from vlm_eval.metrics.ranking import auroc, undefined_reason, wins
 from vlm_eval.metrics.sampling import Sampling
 
@@ -32,7 +32,11 @@ def macro_auroc(gold: IntArray, score: FloatArray, parts: IntArray, drawn: Sampl
     if not usable:
         return undefined("no class has both normal and anomalous items", score.size)
     left_out = len(np.unique(parts)) - len(usable)
-    note = f"{left_out} classes without both normal and anomalous items are left out" if left_out else None
+    note = (
+        f"{left_out} of {len(usable) + left_out} classes without both normal and anomalous items are left out"
+        if left_out
+        else None
+    )
     keep = np.isin(parts, usable)
     gold, score, parts, drawn = gold[keep], score[keep], parts[keep], drawn.subset(keep)
     values = [auroc(gold[parts == part], score[parts == part]) or 0.0 for part in usable]
@@ -66,15 +70,15 @@ def _auroc_without(gold: IntArray, score: FloatArray, cluster: IntArray, cluster
     return np.where(size_anomalous + size_normal == 0, own, result)
 
 
-def _disjoint_pairs(gold: IntArray, drawn: Sampling, inside: np.ndarray) -> int:
+def _disjoint_pairs(gold: IntArray, drawn: Sampling, inside: BoolArray) -> int:
     """Count the pairs (anomalous from one cluster, normal from another) in which no cluster is used twice."""
     clusters = drawn.cluster_of_item[inside]
     with_anomalous, with_normal = set(clusters[gold == 1].tolist()), set(clusters[gold == 0].tolist())
     return min(len(with_anomalous), len(with_normal), len(with_anomalous | with_normal) // 2)
 
 
-def jackknife(statistic: Callable[[np.ndarray], float | None], drawn: Sampling, items: int) -> Estimate:
-    """Estimate any smooth statistic in [0, 1] with an interval by deleting clusters, in blocks where they are many.
+def jackknife(statistic: Callable[[BoolArray], float | None], drawn: Sampling, items: int) -> Estimate:
+    """Estimate any smooth statistic in [0, 1] with an interval by deleting clusters, in blocks if they are many.
 
     Args:
         statistic: takes the mask of the items to keep, shape (items,), and returns the value or None.
@@ -100,7 +104,7 @@ def _or_nan(value: float | None) -> float:
 
 
 def _blocks(drawn: Sampling) -> tuple[IntArray, IntArray]:
-    """Put the clusters of each stratum into blocks in turn; returns the block of each cluster, stratum of each block."""
+    """Deal the clusters of each stratum into blocks; returns the block of each cluster, stratum of each block."""
     if drawn.clusters <= MOST_DELETIONS:
         return np.arange(drawn.clusters), drawn.stratum_of_cluster
     strata = int(drawn.stratum_of_cluster.max()) + 1
@@ -125,9 +129,7 @@ def _interval(
     margin = stdtrit(freedom, 1 - _TAIL) * np.sqrt(_spread(value, deleted, strata))
     if not 0 < value < 1:
         return value, value, None
-    slope = value * (
-        1 - value
-    )  # derivative of expit: the delta method needs no logit of a deleted value of 0 or 1
+    slope = value * (1 - value)  # of expit: the delta method needs no logit of a deleted value of 0 or 1
     centre = logit(value)
     return float(expit(centre - margin / slope)), float(expit(centre + margin / slope)), None
 

@@ -34,7 +34,8 @@ def rate(
     Args:
         hits: what counts, for each item, shape (items,); between 0 and the item's trials.
         trials: out of how much, for each item: 1, or a fraction or a multiple (2 for the true positives of F1).
-        parts: the part of each item: its class for a macro mean, 0 for a pooled rate. Parts without trials drop out.
+        parts: the part of each item: its class for a macro mean, 0 for a pooled rate. Parts without trials drop
+            out.
         drawn: clusters and strata of the items.
         part_weights: weight of each part, shape (parts,); equal by default.
 
@@ -66,8 +67,8 @@ def rate(
 def _heavier_cluster(minority: FloatArray, weights: FloatArray, drawn: Sampling) -> tuple[int, float]:
     """Return an item of the cluster with most of the rarer outcome, and the weight of up to two more in it.
 
-    With few of the rarer outcome (say, errors) the data look unclustered, whatever they are: without this the interval
-    of a rate of 0.97 in 15 clusters covered 88 %. Clusters of one item get none: there it is exact as it stands.
+    With few of the rarer outcome (say, errors) the data look unclustered, whatever they are: without this the
+    interval of a rate of 0.97 in 15 clusters covered 88 %. Clusters of one item get none: there it is exact.
     """
     sizes = drawn.totals(np.ones(weights.size))
     mean_weight = drawn.totals(weights) / sizes

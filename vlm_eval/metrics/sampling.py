@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from vlm_eval.metrics.estimate import FloatArray, IntArray
+from vlm_eval.metrics.estimate import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Sampling:
         strata = int(np.sum(sizes > 1)) + (1 if lonely == self.clusters else 0)
         return self.clusters - strata
 
-    def subset(self, keep: npt.NDArray[np.bool_]) -> "Sampling":
+    def subset(self, keep: BoolArray) -> "Sampling":
         """Keep some items; clusters without items vanish."""
         kept, cluster_of_item = np.unique(self.cluster_of_item[keep], return_inverse=True)
         _, strata = np.unique(self.stratum_of_cluster[kept], return_inverse=True)
@@ -41,7 +40,7 @@ class Sampling:
 
     def totals(self, influence: FloatArray) -> FloatArray:
         """Sum a number an item to a number a cluster."""
-        return np.bincount(self.cluster_of_item, weights=influence, minlength=self.clusters)
+        return np.bincount(self.cluster_of_item, weights=influence, minlength=self.clusters).astype(np.float64)
 
 
 def sampling(groups: Sequence[str], classes: Sequence[str]) -> Sampling:

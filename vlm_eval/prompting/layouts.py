@@ -1,5 +1,6 @@
 """Layouts: how the ingredients are put together, and what reply each one declares."""
 
+from functools import lru_cache
 from typing import Literal
 
 import yaml
@@ -43,6 +44,7 @@ class Layout(BaseModel):
         )
 
 
+@lru_cache(maxsize=8)
 def read_layouts(templates: Templates) -> dict[str, Layout]:
     """Read every declared layout, a user's own before the shipped ones.
 

@@ -1,13 +1,15 @@
 """From a Sample and a cell's ingredients to a Prompt."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError, UndefinedError
 
 from vlm_eval.errors import PromptError
-from vlm_eval.flow import Prompt, Sample, Turn, View
+from vlm_eval.flow import Prompt, Sample, Standard, Turn, View
 from vlm_eval.prompting.cells import Ingredients, ingredients_of
 from vlm_eval.prompting.environment import Templates, open_templates, ordinal_word
 from vlm_eval.prompting.layouts import find_layout
@@ -49,39 +51,70 @@ def render_prompt(
     return Prompt((Turn("user", (*views, text)),))
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a prompt's text depends on, besides ingredients and layout: most samples of a class share it."""
+
+    card: str
+    object_class: str
+    domain: str
+    nouns: tuple[tuple[str, str], ...]
+    standard: Standard | None
+    labels: tuple[str, ...]
+    question: str | None
+
+
+def words_of(sample: Sample) -> Words:
+    """Gather what the text of a sample's prompts depends on."""
+    return Words(
+        sample.card,
+        sample.object_class,
+        sample.domain,
+        tuple(sorted(sample.nouns.items())),
+        sample.standard,
+        tuple(label.name for label in sample.candidate_labels),
+        sample.question,
+    )
+
+
 def render_text(
     sample: Sample, ingredients: Ingredients, layout: str, templates: Templates, *, yes_no: bool = False
 ) -> str:
     """Render a prompt's words alone. Raises PromptError."""
+    return _render_words(words_of(sample), ingredients, layout, templates, yes_no)
+
+
+@lru_cache(maxsize=65536)
+def _render_words(words: Words, ingredients: Ingredients, layout: str, templates: Templates, yes_no: bool) -> str:
     find_layout(templates, layout)
-    context = _context(sample, ingredients)
+    context = _context(words, ingredients)
 
-    def words(ingredient: str) -> str:
-        return " ".join(_render(templates, templates.find(ingredient, sample.domain), context, sample).split())
+    def say(ingredient: str) -> str:
+        return " ".join(_render(templates, templates.find(ingredient, words.domain), context, words).split())
 
-    context["picture"] = words("picture")
-    context["findings"] = words("findings")
-    context["about"] = words("class") if ingredients.class_info else ""
-    context["reference"] = words("reference") if ingredients.shots else ""
-    context["marks"] = words("marks") if ingredients.marks else ""
-    context["standard"] = words("standard") if ingredients.standard else ""
-    context["task"] = words("task")
-    context["question"] = sample.question or words("question")
-    text = _render(templates, f"layouts/{layout}.jinja", context, sample)
-    return f"{text.rstrip()} {words('yes_no')}" if yes_no and layout != "vqa" else text
+    context["picture"] = say("picture")
+    context["findings"] = say("findings")
+    context["about"] = say("class") if ingredients.class_info else ""
+    context["reference"] = say("reference") if ingredients.shots else ""
+    context["marks"] = say("marks") if ingredients.marks else ""
+    context["standard"] = say("standard") if ingredients.standard else ""
+    context["task"] = say("task")
+    context["question"] = words.question or say("question")
+    text = _render(templates, f"layouts/{layout}.jinja", context, words)
+    return f"{text.rstrip()} {say('yes_no')}" if yes_no and layout != "vqa" else text
 
 
-def _context(sample: Sample, ingredients: Ingredients) -> dict[str, Any]:
+def _context(words: Words, ingredients: Ingredients) -> dict[str, Any]:
     """Gather what templates may use; what the card lacks stays undefined, so that its use is an error."""
-    standard = sample.standard if ingredients.standard else None
+    standard = words.standard if ingredients.standard else None
     known = {
         "normal": standard and standard.normal,
         "abnormal": standard and standard.abnormal,
         "rules": standard and standard.rules,
-        "labels": [label.name for label in sample.candidate_labels],
+        "labels": words.labels,
     }
     return {
-        "nouns": dict(sample.nouns),
+        "nouns": dict(words.nouns),
         "shots": ingredients.shots,
         "with_marks": ingredients.marks,
         "with_standard": ingredients.standard,
@@ -91,13 +124,13 @@ def _context(sample: Sample, ingredients: Ingredients) -> dict[str, Any]:
     }
 
 
-def _render(templates: Templates, name: str, context: dict[str, Any], sample: Sample) -> str:
+def _render(templates: Templates, name: str, context: dict[str, Any], words: Words) -> str:
     try:
         return templates.environment.get_template(name).render(context)
     except UndefinedError as error:
         raise PromptError(
-            f"The template {name} needs something that the card {sample.card!r} does not give for the class "
-            f"{sample.object_class!r}: {error}. Add it to the card, or leave that ingredient off."
+            f"The template {name} needs something that the card {words.card!r} does not give for the class "
+            f"{words.object_class!r}: {error}. Add it to the card, or leave that ingredient off."
         ) from error
     except TemplateError as error:
         raise PromptError(f"The template {name} cannot be rendered: {error}") from error

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from vlm_eval.metrics.confusion import UNANSWERED, UNNAMED, Confusion
 from vlm_eval.reports.figures import plain
@@ -19,7 +19,8 @@ MOST_TYPES = 24
 
 _RIGHT, _WRONG, _APART = "#0072B2", "#D55E00", "#6b6b6b"
 _GAP = 0.35  # of a tile, before the columns that stand apart
-_NOTE = "rows: what is true; columns: what the answer claims; shade: share of the row (blue right, orange wrong)"
+_NOTE = "rows: what is true; columns: what the answer claims; shade: share of the row (blue right, orange wrong,"
+_NOTE += " grey without a usable claim)"
 
 
 def drawable(matrices: Mapping[str, Confusion]) -> bool:
@@ -30,7 +31,8 @@ def drawable(matrices: Mapping[str, Confusion]) -> bool:
 def confusion_figure(title: str, matrices: Mapping[str, Confusion]) -> Figure:
     """Draw up to twelve confusion matrices, shaded by the share of the row.
 
-    The columns without a usable claim stand apart from the others, in grey.
+    The columns without a usable claim stand apart from the others, in grey. All matrices have the same rows and
+    columns, which are labelled at the outer sides only.
     """
     shown = dict(list(matrices.items())[:MOST_CELLS])
     widest = max(len(confusion.columns) for confusion in shown.values())
@@ -59,14 +61,26 @@ def _matrix(axis: Axes, confusion: Confusion, sides: bool, bottom: bool) -> None
     shares = confusion.counts / np.maximum(confusion.counts.sum(axis=1, keepdims=True), 1)
     apart = np.array([name in (UNANSWERED, UNNAMED) for name in confusion.columns])
     lefts = np.arange(apart.size) + _GAP * apart
+    corners, colours = [], []
     for row, gold in enumerate(confusion.rows):
         for column, claimed in enumerate(confusion.columns):
-            colour = _APART if apart[column] else _RIGHT if gold == claimed else _WRONG
-            _tile(axis, float(lefts[column]), row, int(confusion.counts[row, column]), shares[row, column], colour)
+            full = _APART if apart[column] else _RIGHT if gold == claimed else _WRONG
+            left, share = float(lefts[column]), float(shares[row, column])
+            corners.append([(left, row), (left + 1, row), (left + 1, row + 1), (left, row + 1)])
+            colours.append(tuple(1 - share * (1 - np.array(to_rgb(full)))))
+            _write_count(axis, left, row, int(confusion.counts[row, column]), share)
+    axis.add_collection(PolyCollection(corners, facecolors=colours, edgecolors="#c4c4c4", linewidths=0.7))
     axis.set_xlim(-0.06, lefts[-1] + 1.06)
     axis.set_ylim(len(confusion.rows) + 0.06, -0.06)
     axis.set_aspect("equal")
     _label(axis, lefts + 0.5, confusion.columns if bottom else (), confusion.rows if sides else ())
+
+
+def _write_count(axis: Axes, left: float, top: int, count: int, share: float) -> None:
+    if count:  # an empty tile says zero, and a large matrix is read by what stands out
+        ink = "white" if share > 0.55 else "black"
+        text = axis.text(left + 0.5, top + 0.5, str(count), ha="center", va="center", fontsize=8, color=ink)
+        text.set_in_layout(False)  # it lies within its tile: the layout need not measure it
 
 
 def _label(axis: Axes, centres: np.ndarray, columns: Sequence[str], rows: Sequence[str]) -> None:
@@ -77,11 +91,3 @@ def _label(axis: Axes, centres: np.ndarray, columns: Sequence[str], rows: Sequen
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
-
-
-def _tile(axis: Axes, left: float, top: int, count: int, share: float, full: str) -> None:
-    colour = 1 - share * (1 - np.array(to_rgb(full)))
-    tile = Rectangle((left, top), 1, 1, facecolor=tuple(colour), edgecolor="#c4c4c4", linewidth=0.7)
-    axis.add_patch(tile)
-    ink = "white" if share > 0.55 else "black" if count else "#c4c4c4"
-    axis.text(left + 0.5, top + 0.5, str(count), ha="center", va="center", fontsize=8, color=ink)

@@ -1,4 +1,4 @@
-"""What each ingredient of the grid is worth to a model on a dataset, with tests corrected over one printed table."""
+"""What each ingredient of the grid is worth to a model on a dataset; tests corrected over one printed table."""
 
 from dataclasses import dataclass, replace
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from vlm_eval.metrics.comparisons import holm
 from vlm_eval.metrics.effects import Contrast, Effect, contrasts, main_effect
-from vlm_eval.metrics.estimate import FloatArray
+from vlm_eval.metrics.estimate import BoolArray, FloatArray
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.panel import Panel
 
@@ -45,5 +45,5 @@ def _right(panel: Panel, cell: str) -> FloatArray:
     return np.where(panel.gold == 1, arrays.yes, arrays.no)
 
 
-def _effect(panel: Panel, differences: FloatArray, keep: np.ndarray) -> Effect:
+def _effect(panel: Panel, differences: FloatArray, keep: BoolArray) -> Effect:
     return main_effect(differences[:, keep], panel.class_of_item[keep], panel.drawn.subset(keep))

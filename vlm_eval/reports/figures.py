@@ -1,4 +1,4 @@
-"""The ablation figure, and what all figures share: no global state of matplotlib, colours of Okabe and Ito (2008)."""
+"""The ablation figure and what all figures share: no global matplotlib state, colours of Okabe and Ito (2008)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

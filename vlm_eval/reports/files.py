@@ -92,7 +92,14 @@ def effect_table_rows(panel: Panel, rows: Sequence[EffectRow]) -> list[Row]:
 def confusion_rows(panel: Panel, cell: str, confusion: Confusion) -> list[Row]:
     """List one row a pair of gold and claim, zeros included."""
     return [
-        {"model": panel.model, "dataset": panel.card, "cell": cell, "gold": gold, "claimed": claimed, "asks": int(n)}
+        {
+            "model": panel.model,
+            "dataset": panel.card,
+            "cell": cell,
+            "gold": gold,
+            "claimed": claimed,
+            "asks": int(n),
+        }
         for gold, counts in zip(confusion.rows, confusion.counts, strict=True)
         for claimed, n in zip(confusion.columns, counts, strict=True)
     ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_eval.metrics.estimate import Estimate, FloatArray, IntArray, undefined
+from vlm_eval.metrics.estimate import BoolArray, Estimate, FloatArray, IntArray, undefined
 from vlm_eval.metrics.jackknife import jackknife, macro_auroc
 from vlm_eval.metrics.ranking import average_precision, f1_max, undefined_reason
 from vlm_eval.metrics.rates import rate, simple_rate
@@ -36,7 +36,7 @@ class _Answered:
     part: IntArray  # class
     drawn: Sampling
 
-    def where(self, keep: np.ndarray) -> "_Answered":
+    def where(self, keep: BoolArray) -> "_Answered":
         drawn = self.drawn.subset(keep)
         return _Answered(self.gold[keep], self.yes[keep], self.no[keep], self.part[keep], drawn)
 
@@ -56,10 +56,27 @@ def measure(panel: Panel, cell: str) -> CellResult:
     return CellResult(cell, int(here.sum()), {name: measures[name] for name in MEASURES})
 
 
-MEASURES = (
-    "accuracy accuracy_pooled accuracy_if_anomalous accuracy_if_normal accuracy_answered coverage balanced_accuracy"
-    " recall overkill miss precision f1 yes_rate prevalence auroc auroc_pooled aupr f1_max words"
-).split()
+MEASURES = [
+    "accuracy",
+    "accuracy_pooled",
+    "accuracy_if_anomalous",
+    "accuracy_if_normal",
+    "accuracy_answered",
+    "coverage",
+    "balanced_accuracy",
+    "recall",
+    "overkill",
+    "miss",
+    "precision",
+    "f1",
+    "yes_rate",
+    "prevalence",
+    "auroc",
+    "auroc_pooled",
+    "aupr",
+    "f1_max",
+    "words",
+]
 
 
 def _verdict_measures(items: _Answered) -> dict[str, Estimate]:
@@ -125,11 +142,13 @@ def _score_measures(panel: Panel, arrays: CellArrays) -> dict[str, Estimate]:
         "auroc": macro_auroc(gold, score, part, drawn),
         "auroc_pooled": macro_auroc(gold, score, np.zeros_like(part), drawn),
         "aupr": jackknife(lambda keep: _macro_aupr(gold[keep], score[keep], part[keep]), drawn, score.size),
-        "f1_max": Estimate(best.value if best else None, items=score.size, reason="threshold chosen on these items"),
+        "f1_max": Estimate(
+            best.value if best else None, items=score.size, reason="threshold chosen on these items"
+        ),
     }
 
 
-def _refused(arrays: CellArrays, scored: np.ndarray) -> str | None:
+def _refused(arrays: CellArrays, scored: BoolArray) -> str | None:
     if not scored.any():
         return "no scores: the forced yes/no follow-up was not asked, or the model cannot answer it"
     mass = arrays.mass[scored & ~np.isnan(arrays.mass)]

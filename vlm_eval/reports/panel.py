@@ -7,21 +7,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from vlm_eval.errors import InputError
-from vlm_eval.metrics.estimate import FloatArray, IntArray
+from vlm_eval.metrics.estimate import BoolArray, FloatArray, IntArray
 from vlm_eval.metrics.sampling import Sampling, sampling
 
-NEEDED = (
-    "model cell card sample_id object_class group gold defect_type repeat status failure text verdict"
-    " verdict_reason words label anomaly_score yes_no_mass"
-).split()
+NEEDED = [
+    "model",
+    "cell",
+    "card",
+    "sample_id",
+    "object_class",
+    "group",
+    "gold",
+    "defect_type",
+    "repeat",
+    "status",
+    "failure",
+    "text",
+    "verdict",
+    "verdict_reason",
+    "words",
+    "label",
+    "anomaly_score",
+    "yes_no_mass",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class CellArrays:
-    """What one cell said of the panel's items, means over repeats; NaN where there is no answer. Shape (items,)."""
+    """What one cell said of the panel's items, shape (items,): means over repeats; NaN without an answer."""
 
     yes: FloatArray  # share of the repeats that claim an anomaly
     no: FloatArray  # share of the repeats that claim normality
@@ -30,7 +47,7 @@ class CellArrays:
     mass: FloatArray  # probability of yes and no together; NaN likewise
 
     @property
-    def answered(self) -> np.ndarray:
+    def answered(self) -> BoolArray:
         """Mark the items that have an answer, with or without a claim."""
         return ~np.isnan(self.yes)
 
@@ -80,24 +97,24 @@ def _panel(model: str, card: str, asks: pd.DataFrame, cells: Sequence[str]) -> P
     items = known.drop_duplicates("sample_id").set_index("sample_id")
     names, class_of_item = np.unique(items["object_class"].astype(str).to_numpy(), return_inverse=True)
     answered = known[known["status"] == "answered"]
-    means = _means(answered)
+    means = _means(answered, items.index.get_indexer(pd.Index(answered["sample_id"])))
     return Panel(
         model=model,
         card=card,
-        gold=(items["gold"] == "yes").to_numpy(dtype=np.int64),
+        gold=(items["gold"] == "yes").to_numpy().astype(np.int64),
         classes=tuple(str(name) for name in names),
         class_of_item=class_of_item.astype(np.int64),
         drawn=sampling(list(items["group"].astype(str)), list(items["object_class"].astype(str))),
-        cells={cell: _cell(means, cell, items.index) for cell in cells},
+        cells={cell: _cell(means, cell, len(items)) for cell in cells},
         asks=asks,
     )
 
 
-def _means(answered: pd.DataFrame) -> pd.DataFrame:
+def _means(answered: pd.DataFrame, item: npt.NDArray[np.intp]) -> pd.DataFrame:
     values = pd.DataFrame(
         {
             "cell": answered["cell"],
-            "sample_id": answered["sample_id"],
+            "item": item,
             "yes": (answered["verdict"] == "anomalous").astype(float),
             "no": (answered["verdict"] == "normal").astype(float),
             "words": answered["words"].map({True: 1.0, False: 0.0}).astype(float),
@@ -105,11 +122,13 @@ def _means(answered: pd.DataFrame) -> pd.DataFrame:
             "mass": answered["yes_no_mass"].astype(float),
         }
     )
-    return values.groupby(["cell", "sample_id"], sort=False).mean()
+    return values.groupby(["cell", "item"], sort=False).mean()
 
 
-def _cell(means: pd.DataFrame, cell: str, items: "pd.Index[str]") -> CellArrays:
-    there = cell in means.index.get_level_values("cell")
-    own = (means.loc[cell] if there else means.droplevel("cell").iloc[:0]).reindex(items)
-    columns = {name: own[name].to_numpy(dtype=np.float64) for name in ("yes", "no", "words", "score", "mass")}
+def _cell(means: pd.DataFrame, cell: str, items: int) -> CellArrays:
+    columns = {name: np.full(items, np.nan) for name in ("yes", "no", "words", "score", "mass")}
+    if cell in means.index.get_level_values("cell"):
+        own = means.loc[cell]
+        for name, values in columns.items():
+            values[own.index.to_numpy()] = own[name].to_numpy(dtype=np.float64)
     return CellArrays(**columns)

@@ -29,7 +29,18 @@ _COLUMNS = {  # in order of display: heading, whether the interval is shown
     "words": ("words", False),
 }
 _HEADINGS = {"items": ("n", False)} | _COLUMNS
-_PRIORITY = "accuracy recall overkill auroc coverage balanced_accuracy yes_rate words items miss".split()
+_PRIORITY = [
+    "accuracy",
+    "recall",
+    "overkill",
+    "auroc",
+    "coverage",
+    "balanced_accuracy",
+    "yes_rate",
+    "words",
+    "items",
+    "miss",
+]
 _LONGEST_NAME = 23  # characters of a cell's name on one line
 _GAP = 2  # between columns: one of padding and one that the box draws
 
@@ -132,16 +143,18 @@ def _caption(panel: Panel, results: Sequence[CellResult], shown: Sequence[str]) 
     classes = f", mean over {len(panel.classes)} classes" if len(panel.classes) > 1 else ""
     known = [result.measures["prevalence"].value for result in results]
     prevalence = next((value for value in known if value is not None), None)
-    always = "" if prevalence is None else f" {percent(prevalence)} % are anomalous: always saying yes scores that."
+    always = (
+        "" if prevalence is None else f" {percent(prevalence)} % are anomalous: always saying yes scores that."
+    )
     meanings = "; ".join(_MEANINGS[key] for key in shown if key in _MEANINGS)
     return (
-        f"n = {size} items{clusters}; percent [95 % interval]{classes}.{always} An answer without a claim counts as"
-        f" wrong. {meanings}."
+        f"n = {size} items{clusters}; percent [95 % interval]{classes}.{always} An answer without a claim counts"
+        f" as wrong. {meanings}."
     )
 
 
 def _reasons(results: Sequence[CellResult]) -> list[str]:
-    """Say why a number is undefined, lacks an interval or rests on fewer items: each reason once, with its cells."""
+    """Say why a number is undefined, lacks an interval or rests on fewer items; once a reason."""
     cells: dict[tuple[str, str], list[str]] = {}
     for result in results:
         for key in ("accuracy", "recall", "overkill", "auroc"):

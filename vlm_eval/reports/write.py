@@ -20,7 +20,6 @@ from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.measures import CellResult, measure
 from vlm_eval.reports.panel import Panel, read_panels
 
-
 UNTYPED = "anomalous"
 """Row of the anomalous items whose defect type the data set does not tell."""
 
@@ -72,15 +71,16 @@ def write_report(frame: pd.DataFrame, folder: Path, *, info: ReportInfo, console
 def _part(panel: Panel, info: ReportInfo) -> _Part:
     anomalous = panel.asks.loc[panel.asks["gold"] == "yes", "defect_type"]
     types = sorted({str(name) for name in anomalous.dropna()})
+    claimable = sorted({str(name) for name in panel.asks["label"].dropna()})
     verdicts, defects = {}, {}
     for cell, asks in _judged(panel):
         claim = _claims(asks)
-        gold = (asks["gold"] == "yes").to_numpy(dtype=np.int64)
+        gold = (asks["gold"] == "yes").to_numpy().astype(np.int64)
         verdicts[cell] = verdict_confusion(gold, claim)
         if types:
             own = asks["defect_type"].where(asks["defect_type"].notna(), UNTYPED).where(gold == 1, NORMAL)
             named = [name if isinstance(name, str) else None for name in asks["label"]]
-            defects[cell] = defect_confusion([str(name) for name in own], named, claim, types)
+            defects[cell] = defect_confusion([str(name) for name in own], named, claim, types, claimable)
     results = [measure(panel, cell) for cell in panel.cells]
     return _Part(panel, results, effect_rows(panel, info), verdicts, defects)
 
@@ -93,7 +93,7 @@ def _judged(panel: Panel) -> list[tuple[str, pd.DataFrame]]:
 
 def _claims(asks: pd.DataFrame) -> IntArray:
     codes = asks["verdict"].map({"anomalous": 1, "normal": 0})
-    return codes.where(codes.notna(), NO_CLAIM).to_numpy(dtype=np.int64)
+    return codes.where(codes.notna(), NO_CLAIM).to_numpy().astype(np.int64)
 
 
 def _print(part: _Part, info: ReportInfo, console: Console) -> None:
@@ -103,7 +103,9 @@ def _print(part: _Part, info: ReportInfo, console: Console) -> None:
         console.print()
         console.print(tables.effects_table(part.panel, part.effects, info))
     else:
-        console.print(Text("No two cells differ in one ingredient alone: there is no effect to tell.", style="dim"))
+        console.print(
+            Text("No two cells differ in one ingredient alone: there is no effect to tell.", style="dim")
+        )
     if part.defects and not drawable(part.defects):
         note = f"More than {MOST_TYPES} defect types: no confusion figure is drawn, confusion_defect.csv has all."
         console.print(Text(note, style="dim"))

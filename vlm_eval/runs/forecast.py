@@ -75,7 +75,7 @@ def _of_model(plan: Plan, spec: BackendSpec, answered: frozenset[str], prices: P
             tally["answered"] += 1
             continue
         tally["in"] += estimate_tokens(ask.request.prompt, detail)
-        tally["out"] += ask.request.generation.max_tokens
+        tally["out"] += 1 if ask.request.generation.yes_no else ask.request.generation.max_tokens
         cost += upper_cost(price, ask.request.prompt, ask.request.generation, detail) if price else 0.0
     return ModelForecast(
         spec.name,

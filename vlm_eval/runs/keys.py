@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -30,14 +31,13 @@ def request_key(model: Model, prompt: Prompt, generation: Generation, repeat: in
     In: family, checkpoint, revision, dtype, quantisation, generation parameters, repeat, text, view identities.
     Out: base URL, batch size, device, concurrency.
     """
-    form = {
-        "key_version": KEY_VERSION,
-        "model": asdict(model),
-        "generation": asdict(generation),
-        "repeat": repeat,
-        "prompt": prompt_form(prompt),
-    }
-    return sha256(canonical(form).encode()).hexdigest()
+    form = f"{_fixed_part(model, generation)}|{canonical([repeat, prompt_form(prompt)])}"
+    return sha256(form.encode()).hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _fixed_part(model: Model, generation: Generation) -> str:
+    return canonical({"key_version": KEY_VERSION, "model": asdict(model), "generation": asdict(generation)})
 
 
 def make_request(model: Model, prompt: Prompt, generation: Generation, repeat: int = 0) -> Request:

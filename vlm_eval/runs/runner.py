@@ -135,6 +135,7 @@ def _ask_model(
         if spec.model.family == "replay":
             join_recorded(plan, spec, scratch)
         backend = open_with(spec, scratch)
+        store.set_meta(f"facts of {spec.name}", dict(getattr(backend, "facts", {})))
         for key, outcome in backend.answer(_until(stop, store.pending(spec.name), asked)):
             store.put(key, outcome)
             _keep_pictures(store, media, asked.pop(key, None), outcome)

@@ -27,6 +27,7 @@ CREATE TABLE ask (
     request INTEGER NOT NULL REFERENCES request, question TEXT NOT NULL, planned INTEGER NOT NULL,
     UNIQUE (model, sample, cell, round, repeat, purpose)
 );
+CREATE INDEX ask_by_request ON ask (request);
 CREATE TABLE outcome (
     request INTEGER PRIMARY KEY REFERENCES request, kind TEXT NOT NULL, data TEXT NOT NULL, at REAL NOT NULL
 );

@@ -1,33 +1,15 @@
-"""Cuts an answer into sentences and marks in each the words that can carry a claim.
-
-One pass over the text; every step is linear in its length.
-"""
+"""Cuts an answer into sentences and marks in each the words that can carry a claim, in one pass."""
 
 import re
+from itertools import accumulate
 from typing import NamedTuple
 
-from vlm_eval.scoring.lexicon import PHRASES, WORDS, Entry
+from vlm_eval.scoring.lexicon import PHRASES, Entry, look_up
 
 # No part of this pattern can match the same text in two ways, so it never backtracks further than one token.
-_TOKEN = re.compile(r"e\.g\.|i\.e\.|[^\W_]+(?:['-][^\W_]+)*|[.!?]+(?![\w/])|[,;:()\n✓✔✅✗✘❌—–]")
+_TOKEN = re.compile(r"(e\.g\.|i\.e\.|[^\W_]+(?:['-][^\W_]+)*|[.!?]+(?![\w/])|[,;:()\n✓✔✅✗✘❌—–])")
 _STOPS = frozenset(".!?;\n")
-_COMMAS = frozenset(",—–()")
-_COLON = Entry("colon")
-_COMMA = Entry("comma")
-_PASSED = Entry("good", 2)
-_FAILED = Entry("find", 2)
-_SYMBOLS = {**dict.fromkeys("✓✔✅", _PASSED), **dict.fromkeys("✗✘❌", _FAILED)}
-_FREE = Entry("good", 3)
-_WRONG = Entry("find", 2)
-_MIS_WORDS = frozenset("mission missions mister mistrust mistaken misleading missing".split())
-
-
-class Token(NamedTuple):
-    """A word or a punctuation mark in lower case with its place in the text."""
-
-    word: str
-    start: int
-    end: int
+_LONGEST = 300  # tokens; a longer sentence is cut, which keeps whatever looks back inside a sentence linear
 
 
 class Signal(NamedTuple):
@@ -36,23 +18,23 @@ class Signal(NamedTuple):
     kind: str
     weight: int
     word: str  # its first word
-    index: int  # of the first token in the sentence
+    index: int  # of its first word in the sentence
     start: int  # in the text
     end: int
 
 
 class Sentence(NamedTuple):
-    """A sentence with its tokens and its signals, in order."""
+    """A sentence: its words and punctuation marks in lower case, and its signals in order."""
 
-    tokens: list[Token]
+    words: list[str]
+    starts: list[int]  # of the words, in the text
     signals: list[Signal]
     question: bool
     heading: bool  # ends in a colon and a line break
 
-    @property
-    def span(self) -> tuple[int, int]:
-        """Return [start, end) in the text."""
-        return self.tokens[0].start, self.tokens[-1].end
+    def span(self, first: int = 0, last: int = -1) -> tuple[int, int]:
+        """Return [start, end) in the text, from one word to another."""
+        return self.starts[first], self.starts[last] + len(self.words[last])
 
 
 def lower(text: str) -> str:
@@ -65,57 +47,38 @@ def lower(text: str) -> str:
 
 def read_sentences(text: str) -> list[Sentence]:
     """Split a text into sentences with their signals; sentences without a word are left out."""
+    pieces = _TOKEN.split(lower(text))  # what lies between tokens and the tokens, by turns
+    tokens = pieces[1::2]
+    starts = list(accumulate(map(len, pieces)))[0:-1:2]
     sentences: list[Sentence] = []
-    tokens: list[Token] = []
-    for match in _TOKEN.finditer(lower(text)):
-        word = match.group()
-        if word[0] not in _STOPS:
-            tokens.append(Token(word, match.start(), match.end()))
-            continue
-        if tokens:
-            sentences.append(_sentence(tokens, word))
-            tokens = []
-    if tokens:
-        sentences.append(_sentence(tokens, ""))
+    first = 0
+    for index, token in enumerate(tokens):
+        stop = token[0] in _STOPS
+        if stop or index - first >= _LONGEST:
+            if index > first:
+                sentences.append(_sentence(tokens[first:index], starts[first:index], token))
+            first = index + 1 if stop else index
+    if first < len(tokens):
+        sentences.append(_sentence(tokens[first:], starts[first:], ""))
     return sentences
 
 
-def _sentence(tokens: list[Token], stop: str) -> Sentence:
-    words = [token.word for token in tokens]
+def _sentence(words: list[str], starts: list[int], stop: str) -> Sentence:
     signals: list[Signal] = []
-    index = 0
-    while index < len(words):
-        entry, length = _look_up(words, index)
+    index, count = 0, len(words)
+    while index < count:
+        word = words[index]
+        entry, length = _phrase(words, index) if word in PHRASES else (look_up(word), 1)
         if entry is not None and entry.kind != "skip":
-            last = tokens[index + length - 1]
-            signals.append(Signal(entry.kind, entry.weight, words[index], index, tokens[index].start, last.end))
+            last = index + length - 1
+            end = starts[last] + len(words[last])
+            signals.append(Signal(entry.kind, entry.weight, word, index, starts[index], end))
         index += length
-    return Sentence(tokens, signals, "?" in stop, stop == "\n" and words[-1] == ":")
+    return Sentence(words, starts, signals, "?" in stop, stop == "\n" and words[-1] == ":")
 
 
-def _look_up(words: list[str], index: int) -> tuple[Entry | None, int]:
-    word = words[index]
-    for rest, entry in PHRASES.get(word, ()):
+def _phrase(words: list[str], index: int) -> tuple[Entry | None, int]:
+    for rest, entry in PHRASES[words[index]]:
         if words[index + 1 : index + 1 + len(rest)] == rest:
             return entry, 1 + len(rest)
-    found = WORDS.get(word)
-    if found is None and len(word) == 1:
-        found = _COLON if word == ":" else _COMMA if word in _COMMAS else _SYMBOLS.get(word)
-    return found or _derived(word), 1
-
-
-def _derived(word: str) -> Entry | None:
-    """Read a word by its parts: possessives, hyphenated words and the prefixes that deny."""
-    if word.endswith("'s"):
-        return WORDS.get(word[:-2])
-    if word.startswith("mis") and len(word) > 7 and word not in _MIS_WORDS:
-        return _WRONG
-    if "-" not in word:
-        return None
-    first, _, last = word.rpartition("-")
-    if last == "free":
-        return _FREE
-    entry = WORDS.get(last) or WORDS.get(first)
-    if entry is not None and first == "non" and entry.kind in ("find", "good"):
-        return Entry("good" if entry.kind == "find" else "find", entry.weight)
-    return entry if entry is not None and entry.kind in ("find", "good") else None
+    return look_up(words[index]), 1

@@ -13,7 +13,7 @@ def start_of_final_answer(lowered: str) -> int:
     """Return where the final answer starts in a text in lower case; 0 where nothing stands before it."""
     start = 0
     for match in _MARKERS.finditer(lowered):
-        if lowered[match.end() :][:200].strip():
+        if lowered[match.end() : match.end() + 200].strip():
             start = match.end()
     if start == 0 and _ECHO.match(lowered):
         match = _ANSWER.search(lowered)

@@ -54,7 +54,7 @@ def read_verdict(
 def _span(decision: Decision, sentences: Sequence[Sentence], start: int, end: int) -> tuple[int, int]:
     if decision.sentence is None:
         return start, end
-    left, right = sentences[decision.sentence].span
+    left, right = sentences[decision.sentence].span()
     return start + left, start + right
 
 

@@ -1,0 +1,125 @@
+"""Names of models, and what can be known of them before anything is loaded or sent."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from vlm_eval.backends import checkpoints
+from vlm_eval.backends.checkpoints import checkpoint_path, shipped_models, weights_revision
+from vlm_eval.backends.endpoint import receiving_host
+from vlm_eval.backends.registry import capabilities, list_families, open_backend, parse_model
+from vlm_eval.errors import ExperimentError
+from vlm_eval.flow import Model
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """A folder of shipped models with one small LLaVA."""
+    folder = tmp_path / "models" / "pocket-llava"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": "llava"}))
+    (folder / "model.safetensors").write_bytes(b"weights")
+    monkeypatch.setattr(checkpoints, "shipped", lambda kind: tmp_path / kind)
+    return folder
+
+
+def test_a_model_is_a_family_and_whatever_stands_after_the_first_colon():
+    assert parse_model("openai:llava:13b").model == Model("openai", "llava:13b")
+    local = parse_model("llava:llava-hf/llava-1.5-7b-hf", revision="abc", dtype="float16", quantization="8bit")
+    assert local.model == Model("llava", "llava-hf/llava-1.5-7b-hf", "abc", "float16", "8bit")
+
+
+def test_one_set_of_flags_serves_several_families():
+    flags = {"dtype": "float16", "batch_size": 4, "concurrency": 9, "base_url": None}
+    remote, local = parse_model("openai:gpt-4o", **flags), parse_model("blip2:org/name", **flags)
+    assert (remote.model.dtype, dict(remote.options)) == (None, {"concurrency": 9})
+    assert (local.model.dtype, dict(local.options)) == ("float16", {"batch_size": 4})
+
+
+@pytest.mark.parametrize("text", ["gpt-4o", "vicuna:7b", "openai:", "", ":gpt"])
+def test_an_unknown_model_is_told_which_families_there_are(text):
+    with pytest.raises(ExperimentError, match="openai"):
+        parse_model(text)
+
+
+def test_an_unknown_option_is_refused_and_a_key_is_never_an_option():
+    with pytest.raises(ExperimentError, match=r"Unknown model option concurency. Known: .*concurrency"):
+        parse_model("openai:gpt-4o", concurency=4)
+    with pytest.raises(ExperimentError, match="OPENAI_API_KEY") as caught:
+        parse_model("openai:gpt-4o", api_key="sk-secret")
+    assert "sk-secret" not in str(caught.value)
+
+
+def test_a_shipped_model_goes_by_its_name_and_its_key_holds_no_path(models):
+    spec = parse_model("pocket-llava", batch_size=8)
+    assert spec.name == "pocket-llava (toy)"
+    assert spec.model == Model("llava", "pocket-llava", weights_revision(models), "float32")
+    assert dict(spec.options) == {"threads": 1, "batch_size": 8}
+    assert checkpoint_path("pocket-llava") == str(models)
+    assert checkpoint_path("org/name") == "org/name"
+    assert parse_model("llava:pocket-llava").model.revision == spec.model.revision
+
+
+def test_other_weights_under_the_same_name_are_another_model(models):
+    before = parse_model("pocket-llava").model
+    (models / "model.safetensors").write_bytes(b"trained further")
+    assert parse_model("pocket-llava").model != before
+
+
+def test_every_shipped_model_is_found():
+    for name in shipped_models():
+        assert parse_model(name).model.revision
+
+
+def test_a_file_of_answers_that_changes_is_another_model(tmp_path):
+    file = tmp_path / "answers.jsonl"
+    file.write_text("{}")
+    before = parse_model(f"replay:{file}").model
+    file.write_text("{ }")
+    assert parse_model(f"replay:{file}").model != before
+
+
+def test_each_family_says_what_it_can_do(monkeypatch):
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    by_name = {family.name: capabilities(parse_model(family.example)) for family in list_families()}
+    assert set(by_name) == {"openai", "llava", "blip2", "auto", "scripted", "replay"}
+    assert (by_name["blip2"].max_images, by_name["blip2"].conversation) == (1, False)
+    assert [name for name, can in by_name.items() if can.remote] == ["openai"]
+    assert all(can.yes_no for can in by_name.values())
+    assert all(family.description for family in list_families())
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://localhost:11434/v1", None),
+        ("http://127.0.0.1:8000/v1", None),
+        ("http://[::1]:8000/v1", None),
+        ("https://openrouter.ai/api/v1", "openrouter.ai"),
+        ("http://192.168.1.5:8000/v1", "192.168.1.5"),
+    ],
+)
+def test_pictures_leave_this_machine_only_for_another_host(url, host, monkeypatch):
+    asked = parse_model("openai:m", base_url=url)
+    assert receiving_host(asked) == host
+    assert capabilities(asked).remote is (host is not None)
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+    assert receiving_host(parse_model("openai:m")) == host
+    assert receiving_host(parse_model("scripted:yes")) is None
+
+
+def test_opening_makes_the_scratch_folder(tmp_path):
+    open_backend(parse_model("scripted:yes"), tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_the_plan_imports_neither_torch_nor_openai():
+    code = (
+        "import sys; from vlm_eval.backends.registry import *; capabilities(parse_model('openai:gpt-4o'));"
+        "import vlm_eval.backends.prices;"
+        "print({'torch', 'openai', 'aiohttp', 'transformers', 'numpy'} & set(sys.modules))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "set()"
