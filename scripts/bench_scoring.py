@@ -1,13 +1,14 @@
 """Measures how fast verdict and words read answers, and that their time is linear in the length of an answer.
 
-Run: python scripts/bench_scoring.py. One core, no model, no network. The answers are put together from parts, so that no two
-are the same.
+Run: python scripts/bench_scoring.py. One core, no model, no network. The answers are put together from parts,
+so that no two are the same.
 """
 
 import random
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from vlm_eval.flow import Answer, Gold, Item, Label, Question, Sample
@@ -36,7 +37,7 @@ NOUNS = ("bottle", "metal nut", "hazelnut", "screw", "zipper", "circuit board")
 LABELS = tuple(Label(name) for name in ("scratch", "crack", "bent wire", "missing part", "stain", "hole", "dent"))
 
 
-def draw_answer(random_: random.Random, length: int = 300) -> str:
+def draw_answer(random_: random.Random, length: int = 270) -> str:
     """Put an answer of about so many characters together."""
     parts = [random_.choice(OPENINGS).format(noun=random_.choice(NOUNS))]
     while sum(map(len, parts)) < length - 60:
@@ -76,7 +77,7 @@ def main() -> None:
     mixed = [random_.choice(few) for _ in range(10_000)]
     print(f"10,000 answers, 300 of them unique: {rate(mixed):,.0f} a second (goal 20,000)")
     texts = [draw_answer(random_, size) for size in (125_000, 250_000, 500_000, 1_000_000)]
-    times = [seconds(lambda text=text: read_verdict(text)) for text in texts]
+    times = [seconds(partial(read_verdict, text)) for text in texts]
     for text, spent in zip(texts, times, strict=True):
         print(f"one answer of {len(text):>9,} characters: {spent:.2f} s")
     print(f"eight times the length takes {times[-1] / times[0]:.1f} times as long (linear: 8)")

@@ -94,8 +94,25 @@ def hue_colour(hue: float, saturation: float, value: float) -> Field:
     return np.asarray(value * (1 - saturation + saturation * ramp), np.float32)
 
 
+def metal(rng: Rng) -> Field:
+    """Draw the colour of steel, aluminium, brass, gold, bronze or copper."""
+    hue, saturation, value = (
+        (0.58, 0.08, 0.65),
+        (0.6, 0.03, 0.82),
+        (0.125, 0.55, 0.78),
+        (0.14, 0.45, 0.85),
+        (0.085, 0.6, 0.6),
+        (0.05, 0.6, 0.72),
+    )[rng.integers(6)]
+    return hue_colour(
+        hue + rng.normal(0, 0.012), saturation * rng.uniform(0.7, 1.3), value * rng.uniform(0.75, 1.15)
+    )
+
+
 def any_colour(rng: Rng, vivid: float = 0.6) -> Field:
     """Draw a colour, vivid with that chance, else close to grey."""
+    if rng.random() < 0.3:
+        return metal(rng)
     if rng.random() < vivid:
         return hue_colour(rng.random(), rng.uniform(0.35, 1.0), rng.uniform(0.35, 1.0))
     return hue_colour(rng.random(), rng.uniform(0.0, 0.2), rng.uniform(0.15, 0.95))

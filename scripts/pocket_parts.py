@@ -3,14 +3,46 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-
 from pocket_canvas import (
-    COLUMN, ROW, SIDE, Field, Pose, Rng, any_colour, box, clouds, cover, disc, far_colour, hue_colour, paint,
-    photograph, polygon, segment,
+    COLUMN,
+    ROW,
+    SIDE,
+    Field,
+    Pose,
+    Rng,
+    any_colour,
+    box,
+    clouds,
+    cover,
+    disc,
+    far_colour,
+    hue_colour,
+    paint,
+    photograph,
+    polygon,
+    segment,
 )
 
-OUTLINES = ("square", "plank", "disc", "ring", "hexagon", "octagon", "triangle", "cross", "gear", "angle", "frame",
-            "oval", "tee", "washer", "pentagon", "star")
+OUTLINES = (
+    "square",
+    "plank",
+    "disc",
+    "ring",
+    "hexagon",
+    "octagon",
+    "triangle",
+    "cross",
+    "gear",
+    "angle",
+    "frame",
+    "oval",
+    "tee",
+    "washer",
+    "pentagon",
+    "star",
+)
+OUTLINE_SHARES = np.array([3, 2, 2, 3, 1, 1, 0.7, 1, 1, 0.7, 1, 1, 0.7, 3, 0.7, 0.7])
+OUTLINE_SHARES /= OUTLINE_SHARES.sum()
 OUTLINES_ROUND = frozenset({"disc", "ring", "hexagon", "octagon", "gear", "washer", "pentagon"})
 DEFECTS = ("scratch", "stain", "hole", "missing piece", "misplaced piece")
 
@@ -68,11 +100,17 @@ def outline(design: Design, across: Field, down: Field) -> Field:
         case "oval":
             return disc(across, down / np.float32(0.45 + 0.2 * design.proportion), size * 1.1)
         case "frame":
-            return np.maximum(box(across, down, size, size, design.corner), -box(across, down, size * 0.55, size * 0.55))
+            return np.maximum(
+                box(across, down, size, size, design.corner), -box(across, down, size * 0.55, size * 0.55)
+            )
         case "angle":
-            return np.minimum(box(across + size * 0.6, down, size * 0.4, size), box(across, down - size * 0.6, size, size * 0.4))
+            return np.minimum(
+                box(across + size * 0.6, down, size * 0.4, size), box(across, down - size * 0.6, size, size * 0.4)
+            )
         case _:
-            return np.minimum(box(across, down + size * 0.6, size, size * 0.4), box(across, down, size * 0.38, size))
+            return np.minimum(
+                box(across, down + size * 0.6, size, size * 0.4), box(across, down, size * 0.38, size)
+            )
 
 
 def body(design: Design, across: Field, down: Field) -> Field:
@@ -84,7 +122,9 @@ def body(design: Design, across: Field, down: Field) -> Field:
         case "square":
             return np.maximum(shape, -box(across, down, design.bore_size, design.bore_size))
         case "slot":
-            return np.maximum(shape, -box(across, down, design.bore_size * 1.6, design.bore_size * 0.6, design.bore_size * 0.6))
+            return np.maximum(
+                shape, -box(across, down, design.bore_size * 1.6, design.bore_size * 0.6, design.bore_size * 0.6)
+            )
         case _:
             return shape
 
@@ -95,7 +135,9 @@ def layout(rng: Rng, name: str, size: float) -> tuple[tuple[float, float], ...]:
     if name in ("cross", "star", "tee", "angle", "plank") or (kind == 2 and rng.random() < 0.5):
         reach = size * rng.uniform(0.5, 0.8)
         if name in ("plank", "tee"):
-            return tuple((x, -size * 0.6 if name == "tee" else 0.0) for x in np.linspace(-reach, reach, rng.integers(2, 5)))
+            return tuple(
+                (x, -size * 0.6 if name == "tee" else 0.0) for x in np.linspace(-reach, reach, rng.integers(2, 5))
+            )
         if name == "angle":
             return ((-size * 0.6, -reach), (-size * 0.6, size * 0.6), (reach, size * 0.6))
         return ((-reach, 0.0), (reach, 0.0), (0.0, -reach), (0.0, reach))
@@ -113,8 +155,10 @@ def layout(rng: Rng, name: str, size: float) -> tuple[tuple[float, float], ...]:
 
 def draw_design(rng: Rng) -> Design:
     """Draw the make of a part."""
-    name = str(rng.choice(OUTLINES))
-    ground = hue_colour(rng.random(), rng.uniform(0, 0.35), rng.choice([rng.uniform(0.02, 0.3), rng.uniform(0.55, 1.0)]))
+    name = str(rng.choice(OUTLINES, p=OUTLINE_SHARES))
+    ground = hue_colour(
+        rng.random(), rng.uniform(0, 0.35), rng.choice([rng.uniform(0.02, 0.3), rng.uniform(0.55, 1.0)])
+    )
     if rng.random() < 0.15:
         ground = any_colour(rng)
     colour = far_colour(rng, [ground], 0.28)
@@ -124,7 +168,9 @@ def draw_design(rng: Rng) -> Design:
         size=size,
         proportion=rng.uniform(0.45, 1.0),
         corner=size * rng.choice([0.0, 0.1, 0.2, 0.35]),
-        bore="none" if name in ("ring", "washer", "frame", "angle", "tee") else str(rng.choice(["none", "round", "square", "slot"], p=[0.5, 0.35, 0.07, 0.08])),
+        bore="none"
+        if name in ("ring", "washer", "frame", "angle", "tee")
+        else str(rng.choice(["none", "round", "square", "slot"], p=[0.5, 0.35, 0.07, 0.08])),
         bore_size=size * rng.uniform(0.15, 0.3),
         colour=colour,
         ground=ground,
@@ -175,9 +221,13 @@ def background(rng: Rng, design: Design) -> Field:
     canvas[:] = design.ground
     match design.ground_kind:
         case 1:
-            canvas *= (1 + rng.uniform(-0.3, 0.3) * (ROW - 0.5) + rng.uniform(-0.3, 0.3) * (COLUMN - 0.5))[..., None].astype(np.float32)
+            canvas *= (1 + rng.uniform(-0.3, 0.3) * (ROW - 0.5) + rng.uniform(-0.3, 0.3) * (COLUMN - 0.5))[
+                ..., None
+            ].astype(np.float32)
         case 2:
-            canvas *= (1 + (clouds(rng, int(rng.integers(3, 30))) - 0.5) * rng.uniform(0.05, 0.25))[..., None].astype(np.float32)
+            canvas *= (1 + (clouds(rng, int(rng.integers(3, 30))) - 0.5) * rng.uniform(0.05, 0.25))[
+                ..., None
+            ].astype(np.float32)
         case 3:
             lines = np.sin((COLUMN * np.cos(design.turn) + ROW * np.sin(design.turn)) * rng.uniform(30, 150))
             canvas *= (1 + lines * rng.uniform(0.02, 0.08))[..., None].astype(np.float32)
@@ -209,7 +259,13 @@ def paint_piece(canvas: Field, design: Design, column: float, row: float, scale:
     radius = design.piece_size * scale
     across, down = Pose(column, row, 1.0, angle).local()
     kind = design.piece_kind
-    mask = cover(box(across, down, radius, radius) if kind == 3 else polygon(across, down, 6, radius) if kind == 4 else disc(across, down, radius))
+    mask = cover(
+        box(across, down, radius, radius)
+        if kind == 3
+        else polygon(across, down, 6, radius)
+        if kind == 4
+        else disc(across, down, radius)
+    )
     colour = design.ground if kind == 1 else design.piece_colour
     paint(canvas, mask, colour)
     if kind in (0, 4):
@@ -235,7 +291,11 @@ def spot(rng: Rng, inside: Field, avoid: list[tuple[float, float, float]], depth
 
 def scratch(rng: Rng, canvas: Field, design: Design, inside: Field, start: tuple[float, float]) -> Field:
     """Scratch the part along a bent line; return the mask."""
-    length, heading, bend = rng.uniform(0.12, 0.45), rng.uniform(0, 2 * np.pi), rng.choice([0.0, rng.uniform(-0.9, 0.9)])
+    length, heading, bend = (
+        rng.uniform(0.12, 0.45),
+        rng.uniform(0, 2 * np.pi),
+        rng.choice([0.0, rng.uniform(-0.9, 0.9)]),
+    )
     steps = 1 if bend == 0 else 4
     half_width = rng.uniform(0.0022, 0.009)
     column = start[0] - 0.5 * length * np.cos(heading + bend * 0.5)
@@ -266,7 +326,11 @@ def stain(rng: Rng, canvas: Field, design: Design, inside: Field, centre: tuple[
     rough = (clouds(rng, int(rng.integers(6, 18))) - 0.5) * rng.uniform(0.2, 1.2) * radius
     distance = disc(across, down * np.float32(rng.uniform(0.8, 1.6)), radius) + rough.astype(np.float32)
     mask = cover(distance, rng.uniform(1, 7)) * cover(inside)
-    choices = [hue_colour(rng.uniform(0.05, 0.12), rng.uniform(0.4, 0.9), rng.uniform(0.15, 0.5)), design.colour * rng.uniform(0.3, 0.65), any_colour(rng)]
+    choices = [
+        hue_colour(rng.uniform(0.05, 0.12), rng.uniform(0.4, 0.9), rng.uniform(0.15, 0.5)),
+        design.colour * rng.uniform(0.3, 0.65),
+        any_colour(rng),
+    ]
     colour = choices[rng.choice(3, p=[0.45, 0.3, 0.25])]
     opacity = rng.uniform(0.4, 0.9)
     if np.linalg.norm(colour - design.colour) * opacity < 0.18:
@@ -283,7 +347,11 @@ def hole(rng: Rng, canvas: Field, design: Design, inside: Field, centre: tuple[f
     if rng.random() < 0.4:
         distance = distance + ((clouds(rng, 16) - 0.5) * radius * 0.8).astype(np.float32)
     mask = cover(distance) * cover(inside)
-    dark = design.ground if rng.random() < 0.5 and np.linalg.norm(design.ground - design.colour) > 0.3 else np.full(3, rng.uniform(0, 0.12), np.float32)
+    dark = (
+        design.ground
+        if rng.random() < 0.5 and np.linalg.norm(design.ground - design.colour) > 0.3
+        else np.full(3, rng.uniform(0, 0.12), np.float32)
+    )
     if np.linalg.norm(dark - design.colour) < 0.22:
         dark = np.full(3, 0.0 if design.colour.mean() > 0.25 else 0.9, np.float32)
     if rng.random() < 0.4:
@@ -300,7 +368,13 @@ def bite(rng: Rng, whole: Field) -> tuple[Field, Field]:
     size = rng.uniform(0.06, 0.14)
     across, down = Pose(column, row, 1.0, rng.uniform(0, np.pi)).local()
     choice = rng.integers(3)
-    chunk = disc(across, down, size) if choice == 0 else box(across, down, size, size * 0.8) if choice == 1 else polygon(across, down, 3, size * 0.6)
+    chunk = (
+        disc(across, down, size)
+        if choice == 0
+        else box(across, down, size, size * 0.8)
+        if choice == 1
+        else polygon(across, down, 3, size * 0.6)
+    )
     if rng.random() < 0.5:
         chunk = chunk + ((clouds(rng, 14) - 0.5) * size * 0.6).astype(np.float32)
     return np.maximum(whole, -chunk), cover(whole) * cover(chunk)
@@ -325,7 +399,12 @@ def draw_part(rng: Rng, design: Design, defect: str | None) -> tuple[np.ndarray,
         paint(canvas, shade, design.ground * 0.3, design.shadow)
     paint(canvas, cover(whole, rng.uniform(0.8, 1.6)), surface(rng, design, across, down))
     if design.rim:
-        paint(canvas, cover(np.abs(whole + 0.004) - 0.005), design.colour * (0.5 if design.colour.mean() > 0.3 else 1.5), design.rim)
+        paint(
+            canvas,
+            cover(np.abs(whole + 0.004) - 0.005),
+            design.colour * (0.5 if design.colour.mean() > 0.3 else 1.5),
+            design.rim,
+        )
     mask = gone + assemble(rng, canvas, design, pose, skip, defect == "misplaced piece")
     avoid = [(*pose.place(x, y), design.piece_size * 1.6 + 0.04) for x, y in design.pieces]
     if defect == "scratch":
@@ -346,7 +425,11 @@ def assemble(rng: Rng, canvas: Field, design: Design, pose: Pose, skip: int, mis
         if index == skip:
             wrong = cover(disc(COLUMN - column, ROW - row, design.piece_size * 1.3))
             if rng.random() < 0.3:
-                paint(canvas, cover(np.abs(disc(COLUMN - column, ROW - row, design.piece_size)) - 0.004), design.colour * 0.7)
+                paint(
+                    canvas,
+                    cover(np.abs(disc(COLUMN - column, ROW - row, design.piece_size)) - 0.004),
+                    design.colour * 0.7,
+                )
             continue
         if index == moved:
             heading, reach = rng.uniform(0, 2 * np.pi), max(rng.uniform(0.07, 0.17), design.piece_size * 1.5)
@@ -355,7 +438,9 @@ def assemble(rng: Rng, canvas: Field, design: Design, pose: Pose, skip: int, mis
                 if 0.05 < place[0] < 0.95 and 0.05 < place[1] < 0.95:
                     break
                 heading = rng.uniform(0, 2 * np.pi)
-            wrong = np.maximum(wrong, paint_piece(canvas, design, *place, pose.scale, pose.angle + rng.choice([0.0, 0.6])))
+            wrong = np.maximum(
+                wrong, paint_piece(canvas, design, *place, pose.scale, pose.angle + rng.choice([0.0, 0.6]))
+            )
             continue
         paint_piece(canvas, design, column, row, pose.scale, pose.angle)
     return wrong
@@ -363,7 +448,7 @@ def assemble(rng: Rng, canvas: Field, design: Design, pose: Pose, skip: int, mis
 
 def other_colour(rng: Rng, design: Design) -> Design:
     """Return the same make in a clearly other colour."""
-    return replace(design, colour=far_colour(rng, [design.colour, design.ground], 0.42))
+    return replace(design, colour=far_colour(rng, [design.colour, design.ground], 0.3))
 
 
 def other_kind(rng: Rng, design: Design) -> Design:
@@ -372,5 +457,10 @@ def other_kind(rng: Rng, design: Design) -> Design:
     alike = [{"disc", "octagon", "gear"}, {"ring", "washer"}, {"hexagon", "octagon", "pentagon", "disc"}]
     while name == design.outline or any({name, design.outline} <= group for group in alike):
         name = str(rng.choice(OUTLINES))
-    bare = replace(design, outline=name, pieces=(), bore="none" if name in ("ring", "washer", "frame", "angle", "tee") else design.bore)
+    bare = replace(
+        design,
+        outline=name,
+        pieces=(),
+        bore="none" if name in ("ring", "washer", "frame", "angle", "tee") else design.bore,
+    )
     return fit_pieces(rng, bare) if design.pieces else bare

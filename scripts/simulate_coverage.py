@@ -10,6 +10,7 @@ variance; half of each cluster is anomalous ("mixed"), or half of the clusters i
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -18,7 +19,8 @@ from scipy.special import ndtri
 from vlm_eval.metrics.comparisons import mcnemar_mid_p
 from vlm_eval.metrics.effects import main_effect
 from vlm_eval.metrics.estimate import Estimate
-from vlm_eval.metrics.jackknife import macro_auroc
+from vlm_eval.metrics.jackknife import jackknife, macro_auroc
+from vlm_eval.metrics.ranking import average_precision
 from vlm_eval.metrics.rates import simple_rate
 from vlm_eval.metrics.sampling import Sampling
 
@@ -53,16 +55,42 @@ def rate_covers(generator: np.random.Generator, rate: float, correlation: float,
     return _holds(simple_rate(right, np.zeros(right.size, dtype=np.int64), sampling_of(clusters)), rate)
 
 
-def auroc_covers(
-    generator: np.random.Generator, truth: float, correlation: float, clusters: int, pure: bool
-) -> bool:
-    """Say whether the interval of one simulated AUROC holds the true one."""
+@dataclass(frozen=True)
+class Scores:
+    """One simulated set of scores."""
+
+    gold: np.ndarray
+    score: np.ndarray
+    drawn: Sampling
+
+
+def scores(generator: np.random.Generator, truth: float, correlation: float, clusters: int, pure: bool) -> Scores:
+    """Draw scores whose AUROC is the truth; half of each cluster, or half of the clusters, is anomalous."""
     drawn = sampling_of(clusters)
     gold = drawn.cluster_of_item % 2 if pure else np.arange(clusters * ITEMS) % 2
     shared = generator.normal(size=clusters)[drawn.cluster_of_item] * correlation**0.5
     own = generator.normal(size=gold.size) * (1 - correlation) ** 0.5
-    score = shared + own + gold * 2**0.5 * ndtri(truth)
-    return _holds(macro_auroc(gold, score, np.zeros(gold.size, dtype=np.int64), drawn), truth)
+    return Scores(gold, shared + own + gold * 2**0.5 * ndtri(truth), drawn)
+
+
+def auroc_covers(truth: float, data: Scores) -> bool:
+    """Say whether the interval of one simulated AUROC holds the true one."""
+    return _holds(macro_auroc(data.gold, data.score, np.zeros(data.gold.size, dtype=np.int64), data.drawn), truth)
+
+
+def aupr_covers(truth: float, data: Scores) -> bool:
+    """Say whether the interval of one simulated AUPR holds the true one."""
+
+    def statistic(keep: np.ndarray) -> float | None:
+        return average_precision(data.gold[keep], data.score[keep])
+
+    return _holds(jackknife(statistic, data.drawn, data.gold.size), truth)
+
+
+def true_aupr(truth: float) -> float:
+    """Return the AUPR of half a million scores whose AUROC is the truth, half of them anomalous."""
+    many = scores(np.random.default_rng(0), truth, 0.0, 25_000, pure=False)
+    return average_precision(many.gold, many.score) or 0.0
 
 
 def _holds(estimate: Estimate, truth: float) -> bool:
@@ -99,23 +127,26 @@ def repeat(simulations: int, draw: Callable[[int], object]) -> list:
 
 
 def print_rates(simulations: int) -> None:
-    """Print the coverage of rates and AUROC."""
-    print(
-        "\n| truth | clusters | ICC | rate | AUROC, mixed clusters | AUROC, pure clusters |\n|--|--|--|--|--|--|"
-    )
+    """Print the coverage of rates, AUROC and AUPR."""
+    print("\n| truth | clusters | ICC | rate | AUROC, mixed | AUROC, pure | AUPR, mixed |\n" + "|--" * 7 + "|")
     for truth, clusters, correlation in product(RATES, CLUSTERS, CORRELATIONS):
         generator = np.random.default_rng([int(100 * truth), clusters, int(10 * correlation)])
-        setting = (generator, truth, correlation, clusters)
-        covered = [percent(repeat(simulations, lambda _, s=setting: rate_covers(*s)))]
-        for pure in (False, True):
-            covered.append(percent(repeat(simulations, lambda _, s=setting, p=pure: auroc_covers(*s, p))))
-        print(f"| {truth} | {clusters} | {correlation} | {' | '.join(covered)} |", flush=True)
+        area = true_aupr(truth)
+        covered: list[list[bool]] = [[], [], [], []]
+        for _ in range(simulations):
+            covered[0].append(rate_covers(generator, truth, correlation, clusters))
+            mixed = scores(generator, truth, correlation, clusters, pure=False)
+            covered[1].append(auroc_covers(truth, mixed))
+            pure = scores(generator, truth, correlation, clusters, pure=True)
+            covered[2].append(auroc_covers(truth, pure))
+            covered[3].append(aupr_covers(area, mixed))
+        print(f"| {truth} | {clusters} | {correlation} | {' | '.join(map(percent, covered))} |", flush=True)
 
 
 def print_comparisons(simulations: int) -> None:
     """Print the type I error of the tests and the coverage of a difference."""
     print(
-        "\n| rate of both | clusters | ICC | sign-flip | McNemar mid-p | difference covered |\n|--|--|--|--|--|--|"
+        "\n| rate of both | clusters | ICC | sign-flip | McNemar mid-p | difference covered |\n" + "|--" * 6 + "|"
     )
     for rate, clusters, correlation in product(RATES, CLUSTERS, CORRELATIONS):
         generator = np.random.default_rng([int(100 * rate), clusters, int(10 * correlation), 1])

@@ -1,6 +1,9 @@
+import json
+
+import pandas as pd
 import pytest
 
-from vlm_eval.reports.files import safe_name, write_rows
+from vlm_eval.reports.files import safe_name, write_items, write_rows
 
 
 @pytest.mark.parametrize(
@@ -25,3 +28,12 @@ def test_two_names_that_look_alike_get_two_files():
 def test_none_becomes_an_empty_field_and_never_nan(tmp_path):
     path = write_rows(tmp_path / "x.csv", [{"cell": "task", "auroc": None, "note": "no, scores"}])
     assert path.read_text() == 'cell,auroc,note\ntask,,"no, scores"\n'
+
+
+def test_metadata_is_written_as_json_and_the_frame_stays_as_it_was(frame_of, tmp_path):
+    frame = frame_of(classes=("part",), per_class=2)
+    frame["metadata"] = [{"needs_reference": True}] * len(frame)
+    before = frame.copy(deep=True)
+    written = pd.read_csv(write_items(tmp_path / "items.csv", frame))
+    assert json.loads(written.loc[0, "metadata"]) == {"needs_reference": True}
+    pd.testing.assert_frame_equal(frame, before)

@@ -1,7 +1,8 @@
 import pytest
 
 from vlm_eval.metrics.estimate import Estimate, undefined
-from vlm_eval.reports.tables import break_name, p_text, percent, points, with_interval
+from vlm_eval.reports.effects_table import p_text, points
+from vlm_eval.reports.tables import break_name, percent, with_interval
 
 
 @pytest.mark.parametrize(

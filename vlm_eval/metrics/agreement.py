@@ -9,7 +9,7 @@ Label = Hashable
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far two readings agree on the same items. A coefficient is None where it is undefined; `reason` says why."""
+    """How far two readings agree on the same items; a coefficient is None where `reason` says it is undefined."""
 
     items: int
     agreed: int
@@ -22,8 +22,8 @@ class Agreement:
 def agreement(first: Sequence[Label], second: Sequence[Label], categories: Sequence[Label] = ()) -> Agreement:
     """Compare two label sequences item by item; None (no claim) is a category like any other.
 
-    Cohen 1960 takes chance from each reader's own margins; it falls far when nearly all items have one label. Gwet 2008,
-    equation 4 (AC1), takes it from the mean margins p as the sum of p (1 - p) / (Q - 1), and does not.
+    Cohen 1960 takes chance from each reader's own margins; it falls far when nearly all items have one label.
+    Gwet 2008 (AC1) takes it from the mean margins p as the sum of p (1 - p) / (Q - 1) over Q labels, and does not.
 
     Args:
         first: the labels of one reading.
@@ -85,8 +85,8 @@ def pair_up(
 def disagreements(first: Mapping[Hashable, Label], second: Mapping[Hashable, Label]) -> list[Disagreement]:
     """List the items to read: those that both readings hold and label differently.
 
-    Contradictions (both made a claim) come before items on which one of them made none (None); within each, the rarer
-    pair of labels comes first, then the first reading's order.
+    Contradictions (both made a claim) come before items on which one of them made none (None); within each, the
+    rarer pair of labels comes first, then the first reading's order.
     """
     keys, ones, others = pair_up(first, second)
     found = [

@@ -1,10 +1,11 @@
 """How well claimed time intervals match gold ones: by points of time, and by affiliation. No point adjustment.
 
-An interval is (start, end) with start < end, in any unit; a point of time t is widened by its caller to (t, t + step).
+An interval is (start, end) with start < end, in any unit; the caller widens a point of time t to (t, t + step).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf
 
 Span = tuple[float, float]
@@ -21,7 +22,7 @@ class Match:
 
 
 def merge(spans: Sequence[Span]) -> list[Span]:
-    """Sort intervals and join those that touch or overlap. Raises ValueError for one whose end is not after its start."""
+    """Sort intervals and join those that touch or overlap. Raises ValueError for an empty one."""
     merged: list[Span] = []
     for start, end in sorted(spans):
         if not start < end:
@@ -60,8 +61,8 @@ def _match(precision: float | None, recall: float | None, reason: str | None = N
 def point_match(claimed: Sequence[Span], gold: Sequence[Span]) -> Match:
     """Compare intervals point of time by point of time.
 
-    Precision is the share of the claimed time that is gold, recall the share of the gold time that is claimed. Nothing
-    claimed leaves precision undefined and F1 at 0; without gold, recall is undefined.
+    Precision is the share of the claimed time that is gold, recall the share of the gold time that is claimed.
+    Nothing claimed leaves precision undefined and F1 at 0; without gold, recall is undefined.
     """
     said, true = merge(claimed), merge(gold)
     shared = _common(said, true)
@@ -76,10 +77,10 @@ def point_match(claimed: Sequence[Span], gold: Sequence[Span]) -> Match:
 def affiliation_match(claimed: Sequence[Span], gold: Sequence[Span], series: Span) -> Match:
     """Compare intervals by affiliation (Huet, Navarro and Rossi 2022, sections 4 and 5).
 
-    Each gold interval owns the part of the series that is nearer to it than to the others. Within it, a claimed point
-    scores the probability that a random point of that part lies at least as far from the gold interval, and a gold point
-    the probability that a random point lies at least as far from it as the claim does. Precision is the mean over the
-    parts where something is claimed, recall the mean over all.
+    Each gold interval owns the part of the series that is nearer to it than to the others. Within it, a claimed
+    point scores the probability that a random point of that part lies at least as far from the gold interval, and a
+    gold point the probability that a random point lies at least as far from it as the claim does. Precision is the
+    mean over the parts where something is claimed, recall the mean over all.
 
     Args:
         claimed: intervals; what lies outside the series is cut off.
@@ -108,7 +109,7 @@ def affiliation_match(claimed: Sequence[Span], gold: Sequence[Span], series: Spa
 
 def _zones(gold: Sequence[Span], series: Span) -> list[Span]:
     """Return the part of the series that belongs to each gold interval: borders halfway between neighbours."""
-    borders = [(left[1] + right[0]) / 2 for left, right in zip(gold, gold[1:], strict=False)]
+    borders = [(left[1] + right[0]) / 2 for left, right in pairwise(gold)]
     return list(zip([series[0], *borders], [*borders, series[1]], strict=True))
 
 
@@ -160,7 +161,7 @@ def _recall_from(span: Span, zone: Span, start: float, end: float) -> float:
 
 
 def _integrate(function: Callable[[float], float], span: Span, kinks: Sequence[float]) -> float:
-    """Integrate a piecewise linear function exactly: its value halfway between neighbouring kinks, times their distance."""
+    """Integrate a piecewise linear function exactly: between kinks, its value halfway times the length."""
     inner = sorted({kink for kink in kinks if span[0] < kink < span[1]})
     ends = [span[0], *inner, span[1]]
-    return sum(function((low + high) / 2) * (high - low) for low, high in zip(ends, ends[1:], strict=False))
+    return sum(function((low + high) / 2) * (high - low) for low, high in pairwise(ends))

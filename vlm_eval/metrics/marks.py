@@ -19,7 +19,7 @@ class MarkMatch:
 
 
 def mark_match(accused: Collection[int], gold: Collection[int]) -> MarkMatch:
-    """Compare the accused marks with the gold ones as sets. Nothing accused where nothing is gold leaves all undefined."""
+    """Compare the accused marks with the gold ones, as sets."""
     said, true = set(accused), set(gold)
     shared, either = len(said & true), len(said | true)
     return MarkMatch(
@@ -54,7 +54,7 @@ def chance_match(accused: int, gold: int, marks: int) -> MarkMatch:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What the marks themselves allow: the mark that overlaps the gold mask best, and the union of all that touch it."""
+    """What the marks themselves allow, whatever is accused."""
 
     best_mark: int | None
     best_iou: float  # of one mark's region with the gold mask

@@ -1,5 +1,6 @@
 """The CSV files of a report: every number, with the reason where there is none."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -63,6 +64,10 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
 
 
+def _significant(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")
+
+
 def effect_table_rows(panel: Panel, rows: Sequence[EffectRow]) -> list[Row]:
     """List one row an effect: levels, difference with interval, p-values, test and what it rests on."""
     return [
@@ -76,8 +81,8 @@ def effect_table_rows(panel: Panel, rows: Sequence[EffectRow]) -> list[Row]:
             "difference": _rounded(row.effect.difference.value),
             "low": _rounded(row.effect.difference.low),
             "high": _rounded(row.effect.difference.high),
-            "p": row.effect.p_value,
-            "p_holm": row.adjusted_p,
+            "p": _significant(row.effect.p_value),
+            "p_holm": _significant(row.adjusted_p),
             "test": row.effect.test,
             "pairs": len(row.contrast.pairs),
             "items": row.effect.difference.items,
@@ -117,6 +122,10 @@ def write_items(path: Path, frame: pd.DataFrame) -> Path:
     table = frame.copy(deep=False)
     table.insert(position, "right", right)
     table.insert(position, "claim", frame["verdict"])
+    if "metadata" in table:
+        table["metadata"] = [
+            json.dumps(dict(value)) if isinstance(value, Mapping) else value for value in table["metadata"]
+        ]
     table.drop(columns="verdict").to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
     return path
 

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from vlm_eval.metrics.estimate import Estimate
-from vlm_eval.reports.effects import EffectRow
 from vlm_eval.reports.info import TOY_NOTE, ReportInfo, is_toy
 from vlm_eval.reports.measures import SCORE_SOURCE, CellResult
 from vlm_eval.reports.panel import Panel
@@ -42,6 +41,7 @@ _PRIORITY = [
     "miss",
 ]
 _LONGEST_NAME = 23  # characters of a cell's name on one line
+_MOST_NAMED = 4  # cells in one remark
 _GAP = 2  # between columns: one of padding and one that the box draws
 
 
@@ -91,10 +91,10 @@ def ablation_table(panel: Panel, results: Sequence[CellResult], info: ReportInfo
     for index, name in enumerate(names):
         table.add_row(Text(name), *(texts[key][index] for key in shown))
     notes = [_caption(panel, results, shown), *_reasons(results)]
-    hidden = [_HEADINGS[key][0].rstrip(".") for key in texts if key not in shown]
+    hidden = [_HEADINGS[key][0].rstrip(".") for key in texts if key not in shown and set(texts[key]) != {"-"}]
     if hidden:
         notes.append(f"In ablation.csv, for want of width here: {', '.join(hidden)}.")
-    return Group(heading_text(_title(panel, info)), table, *(Text(note, style="dim") for note in notes))
+    return Group(heading_text(table_title(panel, info)), table, *(Text(note, style="dim") for note in notes))
 
 
 def plain_table() -> Table:
@@ -120,7 +120,8 @@ def _columns_that_fit(texts: dict[str, list[str]], room: int) -> list[str]:
     return [key for key in _HEADINGS if key in chosen]
 
 
-def _title(panel: Panel, info: ReportInfo) -> str:
+def table_title(panel: Panel, info: ReportInfo) -> str:
+    """Name the model and the data set."""
     return f"{panel.model} on {info.get('datasets', {}).get(panel.card, panel.card)}"
 
 
@@ -165,7 +166,8 @@ def _reasons(results: Sequence[CellResult]) -> list[str]:
         return [f"{', '.join(heading for heading, _ in cells)}: {next(iter(cells))[1]}."]
     lines = []
     for (heading, reason), named in cells.items():
-        where = "" if len(named) == len(results) else f" ({', '.join(named)})"
+        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+        where = "" if len(named) == len(results) else f" ({', '.join(named[:_MOST_NAMED])}{more})"
         lines.append(f"{heading}{where}: {reason}.")
     return lines
 
@@ -175,60 +177,6 @@ def _fewer(result: CellResult, key: str) -> str | None:
     if key != "auroc" or scored >= result.items:
         return None
     return f"on {scored} of {result.items} items; the others have no score"
-
-
-def effects_table(panel: Panel, rows: Sequence[EffectRow], info: ReportInfo) -> RenderableType:
-    """Draw what each ingredient adds to recall, overkill and accuracy, in percentage points."""
-    table = plain_table()
-    for heading in ("ingredient", "adds to", "points [95 %]", "p (Holm)", "pairs"):
-        table.add_column(heading, justify="right" if heading in ("p (Holm)", "pairs") else "left")
-    previous = ""
-    for row in rows:
-        name = contrast_name(row)
-        if previous and name != previous:
-            table.add_section()
-        first = Text("" if name == previous else name)
-        previous = name
-        difference = points(row.effect.difference)
-        table.add_row(first, row.measure, difference, p_text(row.adjusted_p), str(len(row.contrast.pairs)))
-    tested = sum(row.adjusted_p is not None for row in rows)
-    tests = " and ".join(sorted({row.effect.test for row in rows if row.effect.test})) or "no"
-    note = (
-        "Mean over the pairs of cells that differ in nothing else, on the same items. More overkill is a loss."
-        f" Test: {tests}; p corrected by Holm over the {tested} tests of this table."
-    )
-    title = heading_text(f"What each ingredient adds: {_title(panel, info)}")
-    return Group(title, table, Text(note, style="dim"), *(Text(line, style="dim") for line in _unmatched(rows)))
-
-
-def contrast_name(row: EffectRow) -> str:
-    """Name an ingredient, with its levels where they are not off and on."""
-    base, level = row.contrast.baseline, row.contrast.level
-    if base in (0, False) and level in (1, True):
-        return row.contrast.ingredient
-    return f"{row.contrast.ingredient} ({base} to {level})"
-
-
-def points(estimate: Estimate) -> str:
-    """Write a difference of rates in percentage points with its interval."""
-    if estimate.value is None:
-        return f"- ({estimate.reason})"
-    text = f"{100 * estimate.value:+.1f}"
-    if estimate.low is None or estimate.high is None:
-        return f"{text} ({estimate.reason})"
-    return f"{text} [{100 * estimate.low:+.1f}, {100 * estimate.high:+.1f}]"
-
-
-def p_text(p_value: float | None) -> str:
-    """Write a p-value; a dash where there was no test."""
-    if p_value is None:
-        return "-"
-    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
-
-
-def _unmatched(rows: Sequence[EffectRow]) -> list[str]:
-    alone = {contrast_name(row): row.contrast.unmatched for row in rows if row.contrast.unmatched}
-    return [f"{name}: without a partner, so not used: {', '.join(cells)}." for name, cells in alone.items()]
 
 
 def print_lines(console: Console, info: ReportInfo, panels: Sequence[Panel]) -> None:

@@ -15,6 +15,7 @@ from vlm_eval.metrics.estimate import IntArray
 from vlm_eval.reports import files, ledger, tables
 from vlm_eval.reports.confusion_figure import MOST_TYPES, confusion_figure, drawable
 from vlm_eval.reports.effects import EffectRow, effect_rows
+from vlm_eval.reports.effects_table import effects_table
 from vlm_eval.reports.figures import ablation_figure, save
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.measures import CellResult, measure
@@ -101,7 +102,7 @@ def _print(part: _Part, info: ReportInfo, console: Console) -> None:
     console.print(tables.ablation_table(part.panel, part.results, info, console.width))
     if part.effects:
         console.print()
-        console.print(tables.effects_table(part.panel, part.effects, info))
+        console.print(effects_table(part.panel, part.effects, info))
     else:
         console.print(
             Text("No two cells differ in one ingredient alone: there is no effect to tell.", style="dim")

@@ -8,15 +8,18 @@ from vlm_eval.scoring.final_answer import start_of_final_answer
 from vlm_eval.scoring.names import find_mentions
 from vlm_eval.scoring.yes_no import read_yes_no
 
-_DECIDING = r"\b(?:answer|option|choice|choose|select|pick|correct)\b(?:\s+(?:is|would be|should be|option))*\s*[:=]?"
+_DECIDING = (
+    r"\b(?:answer|option|choice|choose|select|pick|correct)\b(?:\s+(?:is|would be|should be|option))*\s*[:=]?"
+)
 _QUOTES = r"[\s\"'*_`(\[{]*"
 
 
 def read_choice(text: str, options: Mapping[str, str]) -> str | None:
     """Return the key of the option that the answer picks, None where it picks none or several.
 
-    `options` maps keys ("A") to option texts. A stated choice ("the answer is B") comes first, then a key at the start ("B. ...",
-    "(b)", "B it is in region C"), then an option's text. The article in "A clean bottle" is no key.
+    `options` maps keys ("A") to option texts. A stated choice ("the answer is B") comes first, then a key at
+    the start ("B. ...", "(b)", "B it is in region C"), then an option's text. The article in "A clean bottle"
+    is no key.
     """
     body = text[start_of_final_answer(lower(text)) :].strip()
     stated = _stated(body, options)
@@ -32,8 +35,12 @@ def _keys(options: Mapping[str, str]) -> str:
 
 
 def _stated(body: str, options: Mapping[str, str]) -> list[str]:
-    pattern = re.compile(rf"{_DECIDING}[\"'*_`(\[\s]*({_keys(options)})(?=[\"'*_`)\]\s]*(?:[.,;:!)\n]|$))", re.IGNORECASE)
-    right = re.compile(rf"\b({_keys(options)})[\"'*_`)\]]*\s+is\s+(?:the\s+)?(?:correct|right|best|answer)\b", re.IGNORECASE)
+    pattern = re.compile(
+        rf"{_DECIDING}[\"'*_`(\[\s]*({_keys(options)})(?=[\"'*_`)\]\s]*(?:[.,;:!)\n]|$))", re.IGNORECASE
+    )
+    right = re.compile(
+        rf"\b({_keys(options)})[\"'*_`)\]]*\s+is\s+(?:the\s+)?(?:correct|right|best|answer)\b", re.IGNORECASE
+    )
     return [_key(match[1], options) for match in (*pattern.finditer(body), *right.finditer(body))]
 
 
@@ -52,7 +59,9 @@ def _key(said: str, options: Mapping[str, str]) -> str:
 
 
 def _leading_key(body: str, options: Mapping[str, str]) -> str | None:
-    marked = re.match(rf"{_QUOTES}({_keys(options)})(?:[\"'*_`\]}}\s]*[.):,;\n]|[\"'*_`)\]}}\s]*$)", body, re.IGNORECASE)
+    marked = re.match(
+        rf"{_QUOTES}({_keys(options)})(?:[\"'*_`\]}}\s]*[.):,;\n]|[\"'*_`)\]}}\s]*$)", body, re.IGNORECASE
+    )
     if marked:
         return _key(marked[1], options)
     bare = re.match(rf"{_QUOTES}({_keys(options)})\s+(?=\S)(.*)", body, re.DOTALL)
@@ -78,7 +87,11 @@ def _by_text(body: str, options: Mapping[str, str]) -> str | None:
 
 def _by_yes_or_no(body: str, options: Mapping[str, str]) -> str | None:
     answer = read_yes_no(body)
-    keys = [key for key, option in options.items() if answer is not None and (_plain(option) + " ").startswith(answer + " ")]
+    keys = [
+        key
+        for key, option in options.items()
+        if answer is not None and (_plain(option) + " ").startswith(answer + " ")
+    ]
     return keys[0] if len(keys) == 1 else None
 
 

@@ -11,7 +11,7 @@ class Claim:
     """One thing that a sentence says of the item; later words may still change it."""
 
     kind: Kind
-    weight: int  # as in wordlists.py: 4 general, 3 particular, 2 mild, 1 weak
+    weight: int  # as in lexicon.py: 4 general, 3 particular, 2 mild, 1 weak
     sentence: int
     start: int
     concluding: bool = False  # stands in a conclusion

@@ -2,7 +2,7 @@
 
 from vlm_eval.scoring.claims import Claim, Kind, Reading
 from vlm_eval.scoring.clauses import Sentence, Signal
-from vlm_eval.scoring.wordlists import GENERAL, MILD, PARTICULAR, WEAK
+from vlm_eval.scoring.lexicon import GENERAL, MILD, PARTICULAR, WEAK
 
 _FAR = -99
 
@@ -17,14 +17,14 @@ class ClauseState:
         self.claims: list[Claim] = []
         self.concluding = self.contrast = self.partial = self.generic = self.about_reference = False
         self.points_back = self.relative = self.conditional = self.any_verb = False
-        self.wanted = self.only = self.said_but = self.universal = False
+        self.wanted = self.only = self.said_but = self.norm_broken = self.universal = False
         self.open_clause()
 
     def open_clause(self) -> None:
         """Start a clause with no scope open."""
         self.clause = len(self.claims)  # index of its first claim
         self.denial: Signal | None = None  # the signal that denies
-        self.denial_used = self.unseen = self.further = False
+        self.denial_used = self.found_denied = self.unseen = self.further = False
         self.verb = self.modal = self.neutral = self.should = self.aside = self.excepted = False
         self.compared = self.salient = self.exists = _FAR
         self.differs: Signal | None = None
@@ -42,15 +42,21 @@ class ClauseState:
         if denial.kind == "lack":
             self.add("anomalous", PARTICULAR, denial)
         elif denial.kind == "none":
-            self.add("normal", GENERAL if len(self.sentence.words) <= 2 else PARTICULAR, denial)
+            others_have = (
+                self.said_but and denial.place == len(self.sentence.words) - 1
+            )  # "while the fourth has none"
+            weight = GENERAL if len(self.sentence.words) <= 2 else PARTICULAR
+            self.add("anomalous" if others_have else "normal", weight, denial)
         elif self.unseen and self.flip(denial, self.clause):
             return
+        elif denial.kind == "absent":
+            self.add("anomalous", PARTICULAR, denial)
         elif denial.kind == "neg" and len(self.claims) == self.clause and self.denies_a_verb(denial):
             self.add("anomalous", WEAK, denial)
 
     def denies_a_verb(self, denial: Signal) -> bool:
         """Tell whether something other than the speaker fails to do something."""
-        before = self.word(denial.index - 1)
+        before = self.word(denial.place - 1)
         return (denial.word == "not" or denial.word.endswith("n't")) and before not in ("i", "we", "")
 
     def flip(self, denial: Signal, first: int) -> bool:
@@ -63,7 +69,7 @@ class ClauseState:
 
     def close_norms(self) -> None:
         """Read a norm that the rest of the sentence says was not kept."""
-        if self.wanted and (self.only or self.said_but) and not self.claims and not self.about_reference:
+        if (self.norm_broken or (self.wanted and self.only)) and not self.claims and not self.about_reference:
             self.add("anomalous", PARTICULAR, self.sentence.signals[0])
 
     def word(self, index: int) -> str:
@@ -81,7 +87,7 @@ class ClauseState:
         return claim
 
     def earlier(self) -> list[Claim]:
-        """List the claims that this sentence may still take back: its own and, if it points back, the last ones."""
+        """List the claims that this sentence may take back: its own and, if it points back, the last ones."""
         claims = list(self.claims)
         if self.points_back and self.reading.claims and self.reading.claims[-1].sentence >= self.number - 2:
             claims += self.reading.last_sentence()
@@ -100,6 +106,8 @@ class ClauseState:
                 claim.kind = "hedged"
 
     def weigh(self, signal: Signal) -> int:
-        """Weigh a finding; a weak one that is pointed out becomes a mild one."""
-        meant = signal.index - self.salient <= 2 or signal.index - self.exists <= 7 or self.contrast
+        """Weigh a finding; a weak one that is pointed out becomes a mild one, an exception a particular one."""
+        if self.excepted and signal.weight == MILD:
+            return PARTICULAR
+        meant = signal.place - self.salient <= 2 or signal.place - self.exists <= 7 or self.contrast
         return MILD if signal.weight == WEAK and meant else signal.weight

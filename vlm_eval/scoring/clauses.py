@@ -18,7 +18,7 @@ class Signal(NamedTuple):
     kind: str
     weight: int
     word: str  # its first word
-    index: int  # of its first word in the sentence
+    place: int  # of its first word in the sentence
     start: int  # in the text
     end: int
 
@@ -47,6 +47,11 @@ def lower(text: str) -> str:
 
 def read_sentences(text: str) -> list[Sentence]:
     """Split a text into sentences with their signals; sentences without a word are left out."""
+    return [mark_signals(sentence) for sentence in split_sentences(text)]
+
+
+def split_sentences(text: str) -> list[Sentence]:
+    """Split a text into sentences, without their signals."""
     pieces = _TOKEN.split(lower(text))  # what lies between tokens and the tokens, by turns
     tokens = pieces[1::2]
     starts = list(accumulate(map(len, pieces)))[0:-1:2]
@@ -64,21 +69,33 @@ def read_sentences(text: str) -> list[Sentence]:
 
 
 def _sentence(words: list[str], starts: list[int], stop: str) -> Sentence:
-    signals: list[Signal] = []
-    index, count = 0, len(words)
-    while index < count:
-        word = words[index]
-        entry, length = _phrase(words, index) if word in PHRASES else (look_up(word), 1)
+    return Sentence(words, starts, [], "?" in stop, stop == "\n" and words[-1] == ":")
+
+
+def mark_signals(sentence: Sentence) -> Sentence:
+    """Find the words and phrases of a sentence that can carry a claim."""
+    words, starts, signals = sentence.words, sentence.starts, sentence.signals
+    skip_to = 0
+    for index, word in enumerate(words):
+        if index < skip_to:
+            continue
+        length = 1
+        if word in PHRASES:
+            entry, length = _phrase(words, index)
+            skip_to = index + length
+        else:
+            entry = look_up(word)
         if entry is not None and entry.kind != "skip":
             last = index + length - 1
             end = starts[last] + len(words[last])
             signals.append(Signal(entry.kind, entry.weight, word, index, starts[index], end))
-        index += length
-    return Sentence(words, starts, signals, "?" in stop, stop == "\n" and words[-1] == ":")
+    return sentence
 
 
 def _phrase(words: list[str], index: int) -> tuple[Entry | None, int]:
-    for rest, entry in PHRASES[words[index]]:
-        if words[index + 1 : index + 1 + len(rest)] == rest:
-            return entry, 1 + len(rest)
+    """Look up the longest phrase that starts here, or else the word."""
+    if index + 1 < len(words):
+        for rest, entry in PHRASES[words[index]].get(words[index + 1], ()):
+            if not rest or words[index + 2 : index + 2 + len(rest)] == rest:
+                return entry, 2 + len(rest)
     return look_up(words[index]), 1

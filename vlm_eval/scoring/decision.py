@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 from vlm_eval.flow import Claim as VerdictClaim
 from vlm_eval.scoring.claims import Claim, Kind, Reading, References
 from vlm_eval.scoring.clauses import Sentence, read_sentences
+from vlm_eval.scoring.lexicon import GENERAL, MILD, PARTICULAR, WEAK
 from vlm_eval.scoring.sentence_reader import SentenceReader
-from vlm_eval.scoring.wordlists import GENERAL, MILD, PARTICULAR, WEAK
 
 Reason = Literal["hedged", "refused", "off-topic", "empty", "contradictory", "truncated"]
 
@@ -86,7 +86,9 @@ def _with_answer(
         if fine and not suspected:
             return Decision(None, "contradictory", final.sentence)
         return Decision("anomalous", None, final.sentence)
-    if any(claim.contrast for claim in found) or (found and conclusion and conclusion.claim == "anomalous"):
+    if any(claim.contrast and claim.weight >= PARTICULAR for claim in found) or (
+        found and conclusion and conclusion.claim == "anomalous"
+    ):
         return Decision("anomalous", None, found[-1].sentence)
     if _of(found, "anomalous", PARTICULAR) and not fine:
         return Decision(None, "contradictory", found[0].sentence)
@@ -136,6 +138,8 @@ def _with_little(claims: Sequence[Claim], reading: Reading) -> Decision:
     checks = _of(claims, "normal", MILD)
     hedged = _of(claims, "hedged", WEAK)
     marks = _of(claims, "anomalous", WEAK)
+    if marks and checks and all(claim.partial for claim in checks):  # "most belong there; one does not"
+        return Decision("anomalous", None, marks[-1].sentence)
     if checks and (unsure is None or checks[-1].sentence >= unsure):
         return Decision("normal", None, checks[-1].sentence)
     if hedged:

@@ -16,8 +16,8 @@ _NORMAL_NAMES = frozenset({"normal", "good", "none", "no defect", "healthy"})
 class LabelsScorer:
     """Judges the one defect type or diagnosis that the answer asserts, "normal" where its verdict is normal.
 
-    Abstains with "several" or "none", or with the verdict's reason. `details["names"]` lists what was asserted, and for a
-    hedged answer what it weighs, joined by "|".
+    Abstains with "several" or "none", or with the verdict's reason. `details["names"]` lists what was asserted,
+    and for a hedged answer what it weighs, joined by "|".
     """
 
     name = "labels"
@@ -43,7 +43,7 @@ def _judge(item: Item, verdict: Verdict) -> Judgement:
 
 
 def _names(item: Item) -> tuple[list[str], list[str], tuple[int, int] | None]:
-    """Return the names that are asserted, those that are only conditional, and where the first asserted one stands."""
+    """Return the names that are asserted, those that are conditional, and where the first asserted one stands."""
     text = item.answer.text
     start = start_of_final_answer(lower(text))
     owners = _owners(item.sample.candidate_labels)

@@ -1,18 +1,13 @@
-"""Looks up what a word or a phrase does in its clause. The words themselves stand in wordlists.py."""
+"""Looks up what a word or a phrase does in its clause. The words themselves stand in lexicon.txt."""
 
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
-from vlm_eval.scoring.wordlists import (
-    FINDING_NOUNS,
-    FINDINGS,
-    GENERAL,
-    NORMALITIES,
-    PARTICULAR,
-    PHRASES_BY_KIND,
-    WORDS_BY_KIND,
-)
+GENERAL, PARTICULAR, MILD, WEAK = 4, 3, 2, 1
+"""Weights: of the item in general, of something in particular, of what may also be how it is built ("a notch"), of
+what counts only in context ("a spot")."""
 
 KINDS = {
     "find": "something wrong",
@@ -83,7 +78,7 @@ _MARKS = {
     **dict.fromkeys(",—–()", Entry("comma")),
     ":": Entry("colon"),
 }
-_NO_PREFIX = frozenset("mission missions mister mistrust mistaken misleading misunderstanding misunderstood".split())
+_NO_PREFIX = ("mission", "mister", "mistrust", "mistaken", "mislead", "misunder")
 
 
 def _plural(noun: str) -> str:
@@ -94,42 +89,52 @@ def _plural(noun: str) -> str:
     return noun + "s"
 
 
-def _words() -> Iterator[tuple[str, Entry]]:
-    for kind, words in WORDS_BY_KIND.items():
-        yield from ((word, Entry(kind)) for word in words.split())
-    for kind, table in (("good", NORMALITIES), ("find", FINDINGS), ("find", FINDING_NOUNS)):
-        for weight, words in reversed(table.items()):  # the heavier reading of a word wins
-            for word in words.split():
-                yield word, Entry(kind, weight)
-                if table is FINDING_NOUNS:
-                    yield _plural(word), Entry(kind, weight)
+def _sections() -> Iterator[tuple[list[str], list[str]]]:
+    """Read lexicon.txt: the words of each heading and the entries below it."""
+    text = (Path(__file__).parent / "lexicon.txt").read_text(encoding="utf-8")
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    for section in body.split("[")[1:]:
+        heading, _, entries = section.partition("]")
+        yield heading.split(), [entry for part in entries.replace("\n", " ").split(",") if (entry := part.strip())]
 
 
-def _phrases() -> dict[str, list[tuple[list[str], Entry]]]:
-    table: dict[str, list[tuple[list[str], Entry]]] = {}
-    for kind, weight, phrases in PHRASES_BY_KIND:
-        for first, *rest in (phrase.split() for phrase in phrases.split("|")):
-            table.setdefault(first, []).append((rest, Entry(kind, weight)))
-    for rows in table.values():
-        rows.sort(key=lambda row: -len(row[0]))
-    return table
+_Phrases = dict[str, dict[str, list[tuple[list[str], Entry]]]]
 
 
-PHRASES = _phrases()
-"""Phrases by their first word, the longest first: the other words and the entry."""
+def _tables() -> tuple[dict[str, Entry], _Phrases, dict[str, frozenset[str]]]:
+    single: dict[str, Entry] = {}
+    phrases: _Phrases = {}
+    groups: dict[str, frozenset[str]] = {}
+    for (kind, *rest), entries in _sections():
+        if kind == "group":
+            groups[" ".join(rest)] = frozenset(entries)
+            continue
+        entry = Entry(kind, int(rest[0]) if rest else 0)
+        plurals = [_plural(noun) for noun in entries] if "nouns" in rest else []
+        for first, *others in (phrase.split() for phrase in (*entries, *plurals)):
+            if others:
+                phrases.setdefault(first, {}).setdefault(others[0], []).append((others[1:], entry))
+            else:
+                single[first] = entry
+    for seconds in phrases.values():
+        for rows in seconds.values():
+            rows.sort(key=lambda row: -len(row[0]))
+    return single, phrases, groups
 
-_WORDS = dict(_words())
+
+_WORDS, PHRASES, GROUPS = _tables()
+"""PHRASES: by first and second word, the longest first: the other words and the entry. GROUPS: words by name."""
 
 
 @lru_cache(maxsize=1 << 14)
 def look_up(word: str) -> Entry | None:
-    """Return what a single word in lower case does, also by its parts: possessives, hyphens, prefixes that deny."""
+    """Return what a word in lower case does, also by its parts: possessives, hyphens, prefixes that deny."""
     found = _WORDS.get(word) or _MARKS.get(word)
     if found is not None:
         return found
     if word.endswith("'s"):
         return _WORDS.get(word[:-2])
-    if word.startswith("mis") and len(word) > 7 and word not in _NO_PREFIX:
+    if word.startswith("mis") and len(word) > 7 and not word.startswith(_NO_PREFIX):
         return Entry("find", PARTICULAR)
     return _hyphenated(word) if "-" in word else None
 

@@ -6,16 +6,17 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from vlm_eval.scoring.claims import Reading, References
-from vlm_eval.scoring.clauses import Sentence, Signal, read_sentences
+from vlm_eval.scoring.clauses import Sentence, Signal, lower, mark_signals, split_sentences
+from vlm_eval.scoring.lexicon import PARTICULAR
 from vlm_eval.scoring.sentence_reader import SentenceReader
 from vlm_eval.scoring.stems import stem
-from vlm_eval.scoring.wordlists import PARTICULAR
 
 Status = Literal["asserted", "denied", "conditional", "mentioned"]
 
 _WORD = re.compile(r"[^\W_]+")
+_HYPHENED = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _PREFIX = re.compile(r"^(mis|non|un|re|dis|over|under|micro)-")
-_FILLERS = frozenset("a an the of in on with".split())
+_FILLERS = frozenset(["a", "an", "the", "of", "in", "on", "with"])
 _SLACK = 3  # words that may stand between the words of a name
 
 
@@ -36,41 +37,77 @@ class _Place(NamedTuple):
     last: int
 
 
+def find_mentions(text: str, names: Iterable[str]) -> list[Mention]:
+    """Find names whatever their inflection, hyphens and, for names of several words, order.
+
+    A name inside a longer one ("crack" in "surface crack") is not counted again. Returns mentions in the order of
+    the text.
+    """
+    finder = _finder(tuple(names))
+    words = set(_HYPHENED.findall(lower(text)))
+    starting = {word for word in words if not finder.starts.isdisjoint(_stems(word))}
+    if not starting:
+        return []
+    mentions: list[Mention] = []
+    reading = Reading()
+    for number, sentence in enumerate(split_sentences(text)):
+        places = [] if starting.isdisjoint(sentence.words) else finder.places(sentence)
+        if places:
+            mentions.extend(_read(sentence, number, reading, _without_nested(places)))
+    return mentions
+
+
+@lru_cache(maxsize=1 << 14)
+def _stems(word: str) -> tuple[str, ...]:
+    """Split a word at its hyphens, but not after a prefix that makes one word with what follows."""
+    return tuple(stem(part) for part in _PREFIX.sub(r"\1", word).split("-") if part)
+
+
 @lru_cache(maxsize=1 << 12)
 def _parts(name: str) -> tuple[str, ...]:
     words = _WORD.findall(_PREFIX.sub(r"\1", name.lower()))
     return tuple(stem(word) for word in words if word not in _FILLERS) or tuple(words)
 
 
-def find_mentions(text: str, names: Iterable[str]) -> list[Mention]:
-    """Find names whatever their inflection, hyphens and, for names of several words, order.
+class _Finder:
+    """Looks names up by their first stem, and by the two halves in which one word may be written."""
 
-    A name inside a longer one ("crack" in "surface crack") is not counted again. Returns mentions in the order of the text.
-    """
-    wanted = [(name, parts) for name in names if (parts := _parts(name))]
-    mentions: list[Mention] = []
-    reading = Reading()
-    for number, sentence in enumerate(read_sentences(text)):
-        places = _without_nested(_places(sentence, wanted))
-        if places:
-            mentions.extend(_read(sentence, number, reading, places))
-    return mentions
+    def __init__(self, names: Iterable[str]) -> None:
+        self.by_first: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        self.halves: dict[tuple[str, str], list[str]] = {}
+        for name in names:
+            parts = _parts(name)
+            if not parts:
+                continue
+            self.by_first.setdefault(parts[0], []).append((name, parts))
+            if len(parts) > 1:  # "flatline" for "flat line"
+                whole = stem("".join(_WORD.findall(name.lower())))
+                self.by_first.setdefault(whole, []).append((name, (whole,)))
+            for cut in range(3, len(parts[0]) - 2):  # "flat line" for "flatline"
+                if len(parts) == 1:
+                    self.halves.setdefault((parts[0][:cut], parts[0][cut:]), []).append(name)
+        self.starts = frozenset(self.by_first) | {left for left, _ in self.halves}
+
+    def places(self, sentence: Sentence) -> list[_Place]:
+        """Find the names in a sentence."""
+        stems = [(part, index) for index, word in enumerate(sentence.words) for part in _stems(word)]
+        found: list[_Place] = []
+        for position, (part, index) in enumerate(stems):
+            if part not in self.starts:
+                continue
+            for name, parts in self.by_first.get(part, ()):
+                place = _together(stems, position, parts)
+                if place is not None:
+                    found.append(_Place(name, *place))
+            if position + 1 < len(stems):
+                following, last = stems[position + 1]
+                found.extend(_Place(name, index, last) for name in self.halves.get((part, following), ()))
+        return found
 
 
-def _places(sentence: Sentence, wanted: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[_Place]:
-    stems: list[tuple[str, int]] = []
-    for index, word in enumerate(sentence.words):
-        if word[0].isalnum():
-            stems.extend((stem(part), index) for part in _PREFIX.sub(r"\1", word).split("-"))
-    where: dict[str, list[int]] = {}
-    for position, (part, _) in enumerate(stems):
-        where.setdefault(part, []).append(position)
-    for name, parts in wanted:
-        for position in where.get(parts[0], ()):
-            found = _together(stems, position, parts)
-            if found is not None:
-                yield _Place(name, *found)
-        yield from _joined(stems, where, name, parts)
+@lru_cache(maxsize=256)
+def _finder(names: tuple[str, ...]) -> _Finder:
+    return _Finder(names)
 
 
 def _together(stems: Sequence[tuple[str, int]], position: int, parts: tuple[str, ...]) -> tuple[int, int] | None:
@@ -81,24 +118,15 @@ def _together(stems: Sequence[tuple[str, int]], position: int, parts: tuple[str,
     first, last = max(0, position - reach), position + reach + 1
     positions = [position]
     for part in parts[1:]:
-        near = [spot for spot in range(first, min(last, len(stems))) if stems[spot][0] == part and spot not in positions]
+        near = [
+            spot
+            for spot in range(first, min(last, len(stems)))
+            if stems[spot][0] == part and spot not in positions
+        ]
         if not near:
             return None
         positions.append(min(near, key=lambda spot: abs(spot - position)))
     return stems[min(positions)][1], stems[max(positions)][1]
-
-
-def _joined(
-    stems: Sequence[tuple[str, int]], where: dict[str, list[int]], name: str, parts: tuple[str, ...]
-) -> Iterator[_Place]:
-    """Find 'flatline' for 'flat line' and the other way round."""
-    if len(parts) > 1:
-        for position in where.get(stem("".join(_WORD.findall(name.lower()))), ()):
-            yield _Place(name, stems[position][1], stems[position][1])
-        return
-    for (one, first), (two, last) in zip(stems, stems[1:], strict=False):
-        if len(one) + len(two) == len(parts[0]) and one + two == parts[0]:
-            yield _Place(name, first, last)
 
 
 def _without_nested(places: Iterable[_Place]) -> list[_Place]:
@@ -132,10 +160,12 @@ _STATUS: dict[str, Status] = {"anomalous": "asserted", "hedged": "conditional", 
 
 def _read(sentence: Sentence, number: int, reading: Reading, places: Sequence[_Place]) -> Iterator[Mention]:
     covered = {index for place in places for index in range(place.first, place.last + 1)}
-    signals = [signal for signal in sentence.signals if signal.index not in covered or signal.kind == "neg"]
+    signals = [
+        signal for signal in mark_signals(sentence).signals if signal.place not in covered or signal.kind == "neg"
+    ]
     for first in {place.first for place in places}:
         signals.append(Signal("find", PARTICULAR, sentence.words[first], first, *sentence.span(first, first)))
-    signals.sort(key=lambda signal: signal.index)
+    signals.sort(key=lambda signal: signal.place)
     reader = _NameReader(sentence._replace(signals=signals), number, reading)
     kinds = {claim.start: claim.kind for claim in reader.read()}
     for place in places:

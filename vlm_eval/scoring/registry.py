@@ -6,11 +6,13 @@ from vlm_eval.errors import ExperimentError
 from vlm_eval.flow import Scorer
 from vlm_eval.scoring.labels import LabelsScorer
 from vlm_eval.scoring.verdict_scorer import VerdictScorer
+from vlm_eval.scoring.vqa import VqaScorer
 from vlm_eval.scoring.words import WordsScorer, WordsStrictScorer
 
 _SCORERS: dict[str, Callable[[], Scorer]] = {
     "labels": LabelsScorer,
     "verdict": VerdictScorer,
+    "vqa": VqaScorer,
     "words": WordsScorer,
     "words:strict": WordsStrictScorer,
 }
@@ -25,6 +27,6 @@ def open_scorer(name: str) -> Scorer:
     """Build the scorer of that name. Raises ExperimentError for a name that is not known."""
     if name not in _SCORERS:
         raise ExperimentError(
-            f"There is no scorer {name!r}. Known scorers: {', '.join(list_scorers())}. Name one of these under scorers."
+            f"There is no scorer {name!r}. Known: {', '.join(list_scorers())}. Name one of these under scorers."
         )
     return _SCORERS[name]()

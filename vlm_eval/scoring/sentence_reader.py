@@ -2,30 +2,17 @@
 
 from collections.abc import Callable
 
-from vlm_eval.scoring.claims import Claim, Kind, Reading, References
-from vlm_eval.scoring.clause_state import ClauseState
+from vlm_eval.scoring.claim_reader import ClaimReader
+from vlm_eval.scoring.claims import Claim, Reading, References
 from vlm_eval.scoring.clauses import Sentence, Signal
-from vlm_eval.scoring.wordlists import GENERAL, MILD, PARTICULAR, WEAK
+from vlm_eval.scoring.lexicon import GENERAL, GROUPS, MILD, PARTICULAR
 
-_EXPLAINING = frozenset(
-    """normal natural naturally typical typically expected acceptable intended usual ordinary common inherent harmless
-    appropriate respected""".split()
-)
-_ASSOCIATING = frozenset("consistent typical identical similar matching match matches same consistently fit fits".split())
-_BE = frozenset("is are was were be do does not would and isn't aren't wasn't weren't doesn't don't call".split())
-_BEFORE_ANSWER = frozenset("is so answer well then was be verdict say , (".split())
-_AFTER_ANSWER = frozenset("the there it this i they both these its it's that we".split())
-_ANSWER_HEADINGS = frozenset(
-    "answer verdict conclusion result final anomaly anomalies anomalous defect defects defective abnormal response detected present".split()
-)
-_NO = frozenset("no nope nah".split())
-_BEFORE_OBJECT = frozenset("in than from unlike to as with of by".split())
-_NORMS = frozenset("normal typical healthy regular standard good proper natural perfect".split())
-_SPEAKER = frozenset("i i'm am be".split())
+_BEFORE_OBJECT = GROUPS["before object"]
+_SPEAKER = GROUPS["speaker"]
 _ORDINALS = {"1": "first", "2": "second"}
 
 
-class SentenceReader(ClauseState):
+class SentenceReader(ClaimReader):
     """Walks through the signals of one sentence; one method a kind of signal."""
 
     def __init__(self, sentence: Sentence, number: int, reading: Reading, references: References) -> None:
@@ -46,175 +33,6 @@ class SentenceReader(ClauseState):
             return []
         return [claim for claim in self.claims if claim.kind != "dropped"]
 
-    # What is said of the item
-
-    def find(self, signal: Signal, position: int) -> None:
-        """Read a finding."""
-        if self.silent():
-            return
-        if self.aside:
-            self.set_aside(signal)
-            return
-        weight = self.weigh(signal)
-        if self.denial is not None and not self.excepted:
-            self.denial_used = True
-            if not self.further:
-                self.add("normal", max(weight, MILD), signal)
-                self.explain_by_denial(signal, self.denial)
-            return
-        self.drop_association()
-        if self.modal or self.conditional:
-            self.add("hedged", weight, signal)
-            self.soften(WEAK if signal.weight < GENERAL else MILD)
-        else:
-            self.add("anomalous", weight, signal)
-
-    def set_aside(self, signal: Signal) -> None:
-        """Drop what 'rather than' or 'instead of' sets aside."""
-        if self.instead is not None:
-            self.instead.kind = "dropped"
-        self.cancel(MILD)
-        if signal.weight == GENERAL:
-            self.add("normal", PARTICULAR, signal)
-
-    def drop_association(self) -> None:
-        """Let 'consistent with' and 'typical of' speak for the finding that follows them."""
-        last = self.claims[-1] if len(self.claims) > self.clause else None
-        if last is not None and last.kind == "normal":
-            word = next((signal.word for signal in self.sentence.signals if signal.start == last.start), "")
-            if word in _ASSOCIATING:
-                last.kind = "dropped"
-
-    def good(self, signal: Signal, position: int) -> None:
-        """Read a sign of normality."""
-        if self.names_the_norm(signal, position):
-            self.generic = True
-        if self.silent():
-            self.reading.reference_normal |= self.about_reference and self.denial is None
-            return
-        if self.aside or signal.index - self.compared <= 8 or self.is_attribute(signal, position):
-            return
-        if self.denial is not None and self.denial.kind != "none":
-            self.denial_used = True
-            if self.denial.kind != "freeof":
-                self.add("anomalous", min(signal.weight, PARTICULAR), signal)
-        elif self.modal or self.conditional:
-            self.add("hedged", WEAK, signal)
-        else:
-            if signal.word in _EXPLAINING:
-                self.cancel(PARTICULAR if self.points_back or self.relative else MILD)
-            self.add("normal", signal.weight, signal)
-
-    def names_the_norm(self, signal: Signal, position: int) -> bool:
-        """Tell whether the sentence speaks of normal items in general ('A normal pill is white', 'Normally, ...')."""
-        if signal.index == 0 and signal.word == "normally":
-            return True
-        if signal.word not in _NORMS:
-            return False
-        leading = signal.index == 0 or (signal.index == 1 and self.word(0) in ("a", "an"))
-        if not leading or not self.word(signal.index + 1).isalpha():
-            return False
-        following = self.sentence.signals[position + 1 : position + 4]
-        return any(other.kind in ("verb", "should") for other in following)
-
-    def is_attribute(self, signal: Signal, position: int) -> bool:
-        """Tell whether it only describes the finding that follows ('the usual defects')."""
-        signals = self.sentence.signals
-        following = signals[position + 1] if position + 1 < len(signals) else None
-        return following is not None and following.kind == "find" and following.index == signal.index + 1
-
-    def explain_by_denial(self, signal: Signal, denial: Signal) -> None:
-        """Read 'is not a defect': what was seen is explained away."""
-        if signal.weight == GENERAL and signal.index - denial.index <= 4:
-            if denial.word in _BE or (denial.word == "not" and self.word(denial.index - 1) in _BE):
-                self.cancel(PARTICULAR)
-
-    def differ(self, signal: Signal, position: int) -> None:
-        """Note a difference; from the reference it is a finding."""
-        if self.silent():
-            return
-        if self.denial is not None:
-            self.denial_used = True
-            if not self.further:
-                self.add("normal", PARTICULAR, signal)
-        else:
-            self.differs = signal
-
-    # Denials and plain answers
-
-    def negate(self, signal: Signal, position: int) -> None:
-        """Open a denial, or read a plain no."""
-        if signal.word in _NO and self.answers_at(signal) and self.stands_alone(signal):
-            self.answer("normal", signal)
-        elif signal.word == "nothing" and len(self.sentence.words) == 1:
-            self.add("normal", GENERAL, signal)
-        elif signal.kind in ("freeof", "lack") and self.denial is not None and not self.denial_used:
-            self.denial = None
-        else:
-            self.denial, self.denial_used = signal, False
-            self.further = signal.kind == "other"
-            self.verb = self.verb or signal.word.endswith(("n't", "lacks", "lacked", "fails", "failed"))
-            if signal.kind == "none":
-                self.deny_list(signal)
-
-    def deny_list(self, signal: Signal) -> None:
-        """Read 'Cracks: none' and 'None of these were found': what was listed before is denied."""
-        self.denial_used = self.flip(signal, 0)
-        if signal.index == 0 and self.word(2) in ("these", "them", "those", "were", "was", "found", "") or (
-            signal.index == 0 and self.word(1) in ("were", "was", "found")
-        ):
-            for claim in self.reading.last_sentence():
-                if claim.kind == "anomalous":
-                    claim.kind = "normal"
-
-    def answers_at(self, signal: Signal) -> bool:
-        """Tell whether a yes or a no stands where an answer stands."""
-        if signal.index == 0:
-            return True
-        before = self.word(signal.index - 1)
-        if before == ":":
-            headings = self.sentence.words[max(0, signal.index - 5) : signal.index]
-            return not _ANSWER_HEADINGS.isdisjoint(headings)
-        return before in _BEFORE_ANSWER or (not self.claims and self.concluding)
-
-    def stands_alone(self, signal: Signal) -> bool:
-        """Tell whether a no is an answer and not a determiner."""
-        word = self.word(signal.index + 1)
-        return not word or not word[0].isalnum() or word in _AFTER_ANSWER
-
-    def answer(self, kind: Kind, signal: Signal) -> None:
-        """Note a plain yes or no."""
-        if not self.silent() or self.word(signal.index - 1) == "say":
-            self.reading.answers.append(Claim(kind, GENERAL, self.number, signal.start, self.concluding))
-        if kind == "normal":
-            self.flip(signal, 0)
-
-    def affirm(self, signal: Signal, position: int) -> None:
-        """Read a plain yes."""
-        if self.answers_at(signal) and (signal.word != "true" or len(self.sentence.words) == 1):
-            self.answer("anomalous", signal)
-
-    def refute(self, signal: Signal, position: int) -> None:
-        """Read a plain false."""
-        if len(self.sentence.words) == 1:
-            self.answer("normal", signal)
-
-    def see(self, signal: Signal, position: int) -> None:
-        """Read 'is not visible' (the findings before it are denied) and 'there is'."""
-        denial = self.denial
-        if signal.word in ("visible", "noticeable"):
-            self.salient = signal.index
-        if denial is not None and signal.index - denial.index <= 4 and not self.denial_used:
-            self.unseen = self.unseen or (denial.kind == "neg" and denial.word != "no")
-        elif denial is None and signal.word in ("there", "see", "notice", "observe", "find", "identify"):
-            self.exists = signal.index
-            self.verb = self.any_verb = True
-
-    def absent(self, signal: Signal, position: int) -> None:
-        """Read 'is absent'."""
-        if not self.silent():
-            self.denial, self.denial_used, self.unseen = signal, False, True
-
     # Conditions, norms and what is not asserted
 
     def hedge(self, signal: Signal, position: int) -> None:
@@ -224,7 +42,7 @@ class SentenceReader(ClauseState):
     def condition(self, signal: Signal, position: int) -> None:
         """Make the sentence conditional, also backwards."""
         self.conditional = True
-        if signal.index == 0 or self.neutral:
+        if signal.place == 0 or self.neutral:
             self.points_back = True
         if signal.word.startswith("depend") and not self.claims:
             self.reading.unsure = self.number
@@ -267,9 +85,9 @@ class SentenceReader(ClauseState):
     def decline(self, signal: Signal, position: int) -> None:
         """Read 'I am unable to interpret'."""
         denial = self.denial
-        if denial is None or self.denial_used or signal.index - denial.index > 4:
+        if denial is None or self.denial_used or signal.place - denial.place > 4:
             return
-        if self.word(denial.index - 1) in _SPEAKER or self.word(denial.index - 2) in _SPEAKER:
+        if self.word(denial.place - 1) in _SPEAKER or self.word(denial.place - 2) in _SPEAKER:
             self.denial_used = True
             self.refuse(signal, position)
 
@@ -282,7 +100,7 @@ class SentenceReader(ClauseState):
 
     def require(self, signal: Signal, position: int) -> None:
         """Note that a norm was named, or denied."""
-        self.wanted = True
+        self.wanted = self.wanted or not self.modal
         if self.denial is not None and not self.denial_used and not self.silent() and self.denial.kind == "neg":
             self.denial_used = True
             self.add("anomalous", PARTICULAR, signal)
@@ -291,7 +109,9 @@ class SentenceReader(ClauseState):
         """Open what is set aside."""
         self.aside = True
         if signal.kind == "instead" and not self.silent() and self.denial is None:
-            self.instead = self.add("hedged" if self.modal or self.conditional else "anomalous", PARTICULAR, signal)
+            self.instead = self.add(
+                "hedged" if self.modal or self.conditional else "anomalous", PARTICULAR, signal
+            )
 
     def make_exception(self, signal: Signal, position: int) -> None:
         """Assert what follows, whatever is denied around it; an exception from 'each' is itself a finding."""
@@ -320,36 +140,44 @@ class SentenceReader(ClauseState):
     def oppose(self, signal: Signal, position: int) -> None:
         """Start a clause that outweighs the one before."""
         self.close_clause()
-        self.contrast = self.said_but = True
+        self.contrast = True
+        self.norm_broken = self.norm_broken or self.wanted
         self.partial = self.generic = False
 
     def turn(self, signal: Signal, position: int) -> None:
         """Start another clause."""
         self.close_clause()
         self.said_but = self.said_but or signal.word in ("although", "though", "whereas", "while")
+        self.norm_broken = self.norm_broken or (self.wanted and self.said_but)
         self.concluding = self.concluding or signal.word == "so"
 
     def pause(self, signal: Signal, position: int) -> None:
         """Start another clause at a comma or an 'and' where a verb of its own follows."""
         self.aside = self.excepted = False
         opened = self.verb or self.neutral or self.should or (self.any_verb and signal.kind == "comma")
-        if opened and self.next_part(position):
+        if (opened and self.next_part(position)) or (self.denial_used and self.praise_follows(position)):
             self.close_clause()
 
     def split(self, signal: Signal, position: int) -> None:
-        """Start another clause at a colon."""
-        self.close_clause()
+        """Start another clause at a colon, unless it denies its heading ('Dents: not detected')."""
+        following = self.sentence.signals[position + 1 : position + 2]
+        if not any(other.kind in ("neg", "none", "absent") for other in following):
+            self.close_clause()
+
+    def praise_follows(self, position: int) -> bool:
+        """Tell whether a sign of normality comes next, which a denial of findings does not reach."""
+        return any(signal.kind == "good" for signal in self.sentence.signals[position + 1 : position + 2])
 
     def next_part(self, position: int) -> bool:
         """Tell whether the part that follows has a verb of its own."""
         signals = self.sentence.signals
-        here = signals[position].index
+        here = signals[position].place
         for offset, signal in enumerate(signals[position + 1 : position + 12]):
             if signal.kind in ("verb", "modal", "should") or signal.word.endswith("n't"):
                 return True
-            if signal.kind == "that":
+            if signal.kind == "that" or (signal.kind == "this" and offset == 0):
                 return offset == 0
-            joined = signal.kind in ("comma", "and") and offset == 0 and signal.index == here + 1
+            joined = signal.kind in ("comma", "and") and offset == 0 and signal.place == here + 1
             if signal.kind in ("comma", "and", "contrast", "while", "colon", "or") and not joined:
                 return False
         return False
@@ -357,6 +185,7 @@ class SentenceReader(ClauseState):
     def verb_seen(self, signal: Signal, position: int) -> None:
         """Note a finite verb."""
         self.verb = self.any_verb = True
+        self.points_back = self.points_back or (signal.place <= 4 and signal.word in ("it's", "that's", "they're"))
         self.excepted = self.excepted and len(self.claims) == self.clause
 
     def relate(self, signal: Signal, position: int) -> None:
@@ -366,11 +195,11 @@ class SentenceReader(ClauseState):
 
     def point(self, signal: Signal, position: int) -> None:
         """Note a word that points back."""
-        self.points_back = self.points_back or signal.index <= 4
+        self.points_back = self.points_back or signal.place <= 4
 
     def emphasise(self, signal: Signal, position: int) -> None:
         """Note an adjective that says a mark is meant."""
-        self.salient = signal.index
+        self.salient = signal.place
 
     def generalise(self, signal: Signal, position: int) -> None:
         """Note 'each' and 'all'."""
@@ -384,20 +213,22 @@ class SentenceReader(ClauseState):
 
     def compare(self, signal: Signal, position: int) -> None:
         """Note that what follows is only compared with; 'from' compares after a difference."""
-        differs = self.differs is not None or (len(self.claims) > self.clause and self.claims[-1].kind == "anomalous")
+        differs = self.differs is not None or (
+            len(self.claims) > self.clause and self.claims[-1].kind == "anomalous"
+        )
         if signal.kind == "compare" or differs:
-            self.compared = signal.index
+            self.compared = signal.place
 
     def ordinal(self, signal: Signal, position: int) -> None:
         """Read 'the first image'."""
         following = self.sentence.signals[position + 1 : position + 4]
-        noun = any(other.kind == "image" and other.index - signal.index <= 4 for other in following)
-        if noun or self.word(signal.index - 2) in _BEFORE_OBJECT:
+        noun = any(other.kind == "image" and other.place - signal.place <= 4 for other in following)
+        if noun or self.word(signal.place - 2) in _BEFORE_OBJECT:
             self.mention(signal, signal.kind in self.references.ordinals)
 
     def numbered(self, signal: Signal, position: int) -> None:
         """Read 'image 1'."""
-        ordinal = _ORDINALS.get(self.word(signal.index + 1))
+        ordinal = _ORDINALS.get(self.word(signal.place + 1))
         if ordinal is not None:
             self.mention(signal, ordinal in self.references.ordinals)
 
@@ -410,7 +241,7 @@ class SentenceReader(ClauseState):
         if not reference:
             self.about_reference = False
             return
-        leading = not self.verb and len(self.claims) == self.clause and signal.index - self.compared > 6
+        leading = not self.verb and len(self.claims) == self.clause and signal.place - self.compared > 6
         if leading and self.denial is None and self.differs is None:
             self.about_reference = True
             return
@@ -431,7 +262,7 @@ class SentenceReader(ClauseState):
         self.partial = True
         if self.unseen:
             self.miss_from_reference()
-        elif signal.index - self.compared <= 4 and self.denial is None and not self.silent():
+        elif signal.place - self.compared <= 4 and self.denial is None and not self.silent():
             self.add("anomalous", MILD, signal)
 
     def echo(self, signal: Signal, position: int) -> None:
@@ -441,11 +272,11 @@ class SentenceReader(ClauseState):
 
     def conclude(self, signal: Signal, position: int) -> None:
         """Start a conclusion."""
-        if self.word(signal.index - 1) != "the" or signal.word in ("verdict", "conclusion"):
+        if self.word(signal.place - 1) != "the" or signal.word in ("verdict", "conclusion"):
             self.concluding = True
         if signal.word == "so":
             self.close_clause()
-            self.answer("anomalous" if self.word(signal.index + 1) == "yes" else "normal", signal)
+            self.answer("anomalous" if self.word(signal.place + 1) == "yes" else "normal", signal)
 
 
 _HANDLERS: dict[str, Callable[[SentenceReader, Signal, int], None]] = {

@@ -31,16 +31,21 @@ def read_verdict(
 ) -> Verdict:
     """Read whether an answer claims an anomaly, by the annotation guide; deterministic, in linear time.
 
-    `yes_means` is what a plain yes claims; None where the question was not a yes/no question. `reply_fields` are the fields of
-    a JSON reply as its layout declared them. `image_roles` says which of the pictures shown were references; where it is
-    empty, the first of two pictures is taken for one. It does not know whether the claim is true.
+    `yes_means` is what a plain yes claims; None where the question was not a yes/no question. `reply_fields`
+    are the fields of a JSON reply as its layout declared them. `image_roles` says which of the pictures shown
+    were references; where it is empty, the first of two pictures is taken for one. It does not know whether the
+    claim is true.
     """
     if finish in ("refusal", "content-filter"):
         return Verdict(None, "refused", text, (0, len(text)) if text else None)
     declared = read_reply(text, reply_fields) if reply_fields else None
     if declared is not None and declared.claim is not None:
         return _verdict(text, Decision(declared.claim, None, None), declared.span)
-    start, end = declared.prose if declared is not None and declared.prose else (start_of_final_answer(lower(text)), len(text))
+    start, end = (
+        declared.prose
+        if declared is not None and declared.prose
+        else (start_of_final_answer(lower(text)), len(text))
+    )
     body = text[start:end]
     reading, sentences = read_claims(body, _references(image_roles, body))
     if not sentences:

@@ -1,21 +1,23 @@
 """The scorer "verdict": does the answer claim an anomaly?"""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-from vlm_eval.flow import Item, Judgement
+from vlm_eval.flow import Claim, Finish, Item, Judgement, ReplyField, Role
 from vlm_eval.scoring.verdict import Verdict, read_verdict
 
 
 def read_item(item: Item) -> Verdict:
     """Read the claim of an item's answer with what its question declared."""
-    question = item.question
-    return read_verdict(
-        item.answer.text,
-        yes_means=question.yes_means,
-        reply_fields=question.reply_fields,
-        finish=item.answer.finish,
-        image_roles=question.image_roles,
-    )
+    question, answer = item.question, item.answer
+    return _read(answer.text, question.yes_means, question.reply_fields, answer.finish, question.image_roles)
+
+
+@lru_cache(maxsize=1 << 12)  # short answers repeat themselves
+def _read(
+    text: str, yes_means: Claim | None, fields: tuple[ReplyField, ...], finish: Finish, roles: tuple[Role, ...]
+) -> Verdict:
+    return read_verdict(text, yes_means=yes_means, reply_fields=fields, finish=finish, image_roles=roles)
 
 
 class VerdictScorer:

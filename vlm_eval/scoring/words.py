@@ -19,9 +19,9 @@ def word_match(answer: str, accepted: Sequence[str]) -> bool:
 
 
 class WordsScorer:
-    """Judges leniently: inflection, hyphens, synonyms and names of several words; no credit where a name is denied.
+    """Judges leniently: inflection, hyphens, synonyms, names of several words; no credit where a name is denied.
 
-    `details` count how many names of the label space the answer contains, so that an answer listing everything shows.
+    `details` count how many names of the label space the answer contains: an answer that lists everything shows.
     """
 
     name = "words"
@@ -29,20 +29,28 @@ class WordsScorer:
 
     def judge(self, items: Sequence[Item]) -> Sequence[Judgement]:
         """Return one judgement an item, in order."""
-        return [self._judge(item) for item in items]
+        return [
+            _judge(item.answer.text, item.sample.gold.accepted, item.sample.candidate_labels) for item in items
+        ]
 
-    def _judge(self, item: Item) -> Judgement:
-        accepted = item.sample.gold.accepted
-        if not accepted:
-            return Judgement(None, "no-accepted-names")
-        text, labels = item.answer.text, item.sample.candidate_labels
-        start = start_of_final_answer(lower(text))
-        owners = {name: label.name for label in labels for name in (label.name, *label.synonyms)}
-        mentions = find_mentions(text[start:], {*accepted, *owners})
-        named = [mention for mention in mentions if mention.name in accepted and mention.status != "denied"]
-        counted = {owners[mention.name] for mention in mentions if mention.name in owners}
-        evidence = (start + named[0].start, start + named[0].end) if named else None
-        return Judgement(bool(named), evidence=evidence, details=_details(counted, labels))
+
+@lru_cache(maxsize=1 << 12)
+def _judge(text: str, accepted: tuple[str, ...], labels: tuple[Label, ...]) -> Judgement:
+    if not accepted:
+        return Judgement(None, "no-accepted-names")
+    start = start_of_final_answer(lower(text))
+    owners = _owners(labels)
+    mentions = find_mentions(text[start:], dict.fromkeys((*accepted, *owners)))
+    named = [mention for mention in mentions if mention.name in accepted and mention.status != "denied"]
+    counted = {owners[mention.name] for mention in mentions if mention.name in owners}
+    evidence = (start + named[0].start, start + named[0].end) if named else None
+    return Judgement(bool(named), evidence=evidence, details=_details(counted, labels))
+
+
+@lru_cache(maxsize=256)
+def _owners(labels: tuple[Label, ...]) -> dict[str, str]:
+    """Map every spelling to the name of its label."""
+    return {name: label.name for label in labels for name in (label.name, *label.synonyms)}
 
 
 class WordsStrictScorer:
@@ -66,7 +74,9 @@ class WordsStrictScorer:
         found = _discrete(lower(accepted[0])).search(text)
         labels = item.sample.candidate_labels
         counted = [label.name for label in labels if _discrete(lower(label.name)).search(text)]
-        return Judgement(found is not None, evidence=found.span() if found else None, details=_details(counted, labels))
+        return Judgement(
+            found is not None, evidence=found.span() if found else None, details=_details(counted, labels)
+        )
 
 
 @lru_cache(maxsize=1 << 12)

@@ -6,19 +6,21 @@ from vlm_eval.scoring.claims import References
 from vlm_eval.scoring.clauses import Sentence, lower
 from vlm_eval.scoring.decision import read_claims
 from vlm_eval.scoring.final_answer import start_of_final_answer
+from vlm_eval.scoring.lexicon import GROUPS
 
 YesOrNo = Literal["yes", "no"]
 
-_YES = frozenset("true correct right certainly absolutely definitely affirmative indeed sure".split())
-_NO = frozenset("false incorrect wrong negative".split())
-_THERE = frozenset("is are was were 's appears appear seems seem".split())
+_YES = GROUPS["yes words"]
+_NO = GROUPS["no words"]
+_AFTER_THERE = GROUPS["after there"]
 
 
 def read_yes_no(text: str) -> YesOrNo | None:
     """Read yes or no, None where the answer says neither or both.
 
-    A plain yes or no decides, wherever it stands as an answer. Without one, the first sentence does if it only says that
-    something is or is not there ("There is a dog.") or denies ("It does not."). It does not know the question.
+    A plain yes or no decides, wherever it stands as an answer. Without one, the first sentence does if it only
+    says that something is or is not there ("There is a dog.") or denies ("It does not."). It does not know the
+    question.
     """
     body = text[start_of_final_answer(lower(text)) :]
     reading, sentences = read_claims(body, References())
@@ -45,9 +47,9 @@ def _first_clause(sentence: Sentence) -> YesOrNo | None:
     if "modal" in kinds or "cond" in kinds:
         return None
     for signal in sentence.signals:
-        if signal.kind in ("neg", "none") and signal.index <= 8:
+        if signal.kind in ("neg", "none") and signal.place <= 8:
             return "no"
         if signal.kind in ("contrast", "that", "while"):
             break
-    there = sentence.words[0] == "there" and sentence.words[1:2] and sentence.words[1] in _THERE
+    there = sentence.words[0] == "there" and sentence.words[1:2] and sentence.words[1] in _AFTER_THERE
     return "yes" if there or sentence.words[0] == "there's" else None

@@ -1,0 +1,113 @@
+"""Draw shards of labelled training pictures: groups of one make, normal, damaged, recoloured, of another kind."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from pocket_canvas import COLUMN, ROW, Field, Rng
+from pocket_parts import DEFECTS as PART_DEFECTS
+from pocket_parts import OUTLINES, draw_design, draw_part, other_colour, other_kind
+from pocket_scenes import (
+    DEPTH_DEFECTS,
+    SCENE_DEFECTS,
+    SERIES_DEFECTS,
+    depth_style,
+    draw_depth,
+    draw_scene,
+    draw_series,
+    scene_style,
+    series_style,
+)
+
+KINDS = ("part", "series", "depth", "scene")
+DEFECTS = ("", *PART_DEFECTS, *SERIES_DEFECTS, *DEPTH_DEFECTS, *SCENE_DEFECTS)  # index 0: nothing wrong
+PLACES = ("top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right")
+SAME, RECOLOURED, OTHER_KIND = 0, 1, 2
+GRID = 8
+MAKERS = {
+    "series": (series_style, draw_series, SERIES_DEFECTS),
+    "depth": (depth_style, draw_depth, DEPTH_DEFECTS),
+    "scene": (scene_style, draw_scene, SCENE_DEFECTS),
+}
+
+
+def patches(mask: Field) -> np.ndarray:
+    """Count the covered pixels of each patch (8 x 8)."""
+    step = mask.shape[0] // GRID
+    sums = mask.reshape(GRID, step, GRID, step).sum((1, 3))
+    return np.clip(sums, 0, 255).astype(np.uint8)
+
+
+def place_of(mask: Field) -> int:
+    """Return the cell of the 3 x 3 grid that holds the middle of the mask's box."""
+    hit = mask > 0.25 * mask.max()
+    columns, rows = COLUMN[hit], ROW[hit]
+    column, row = (columns.min() + columns.max()) / 2, (rows.min() + rows.max()) / 2
+    return min(int(row * 3), 2) * 3 + min(int(column * 3), 2)
+
+
+def record(kind: int, group: int, role: int, defect: str, drawn: tuple, colour: Field, outline: int) -> dict:
+    """Label one picture."""
+    picture, mask = drawn
+    place = place_of(mask) if defect and mask.max() > 0 else 255
+    return {
+        "picture": picture,
+        "kind": kind,
+        "group": group,
+        "role": role,
+        "defect": DEFECTS.index(defect),
+        "place": place,
+        "patches": patches(mask),
+        "colour": colour,
+        "outline": outline,
+    }
+
+
+def draw_group(rng: Rng, group: int) -> list[dict]:
+    """Draw a group of one make: two normal, two damaged; of parts also one recoloured and one of another kind."""
+    kind = int(rng.choice(4, p=[0.42, 0.2, 0.18, 0.2]))
+    if KINDS[kind] != "part":
+        style_of, draw, defects = MAKERS[KINDS[kind]]
+        style, nothing = style_of(rng), np.zeros(3, np.float32)
+        wanted = ["", "", *(str(rng.choice(defects)) for _ in range(2))]
+        return [record(kind, group, SAME, name, draw(rng, style, name or None), nothing, 255) for name in wanted]
+    design = draw_design(rng)
+    known = [name for name in PART_DEFECTS if design.pieces or name != "misplaced piece"]
+    plans = [(design, SAME, ""), (design, SAME, "")]
+    plans += [(design, SAME, str(name)) for name in rng.choice(known, 3, replace=False)]
+    plans += [(other_colour(rng, design), RECOLOURED, ""), (other_kind(rng, design), OTHER_KIND, "")]
+    return [
+        record(
+            kind, group, role, name, draw_part(rng, make, name or None), make.colour, OUTLINES.index(make.outline)
+        )
+        for make, role, name in plans
+    ]
+
+
+def draw_shard(seed: int, groups: int) -> dict[str, np.ndarray]:
+    """Draw that many groups; return their labels and pictures as arrays."""
+    rng = np.random.default_rng(seed)
+    records = [item for group in range(groups) for item in draw_group(rng, group)]
+    return {name: np.stack([np.asarray(item[name]) for item in records]) for name in records[0]}
+
+
+def write_shards(folder: Path, seed: int, shards: int, groups: int = 400) -> None:
+    """Write shards one by one, each complete when its name appears."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(shards):
+        target = folder / f"shard-{seed:03d}-{index:04d}.npz"
+        if target.exists():
+            continue
+        draft = target.with_suffix(".part.npz")
+        np.savez(draft, **draw_shard(1_000_000 * seed + index, groups))
+        draft.rename(target)
+        print(f"drew {target.name}", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shards", type=int, default=40)
+    given = parser.parse_args()
+    write_shards(given.folder, given.seed, given.shards)

@@ -1,0 +1,358 @@
+"""Finds where an answer speaks of numbered marks: lists, ranges, exceptions, "all" and "the others". In linear time.
+
+Numbers that count ("two of 20 marks"), measure ("3 mm") or number a list ("1. The rim ...") are no marks.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+Kind = Literal["named", "exception", "others", "all"]
+
+_TOKEN = re.compile(r"\d+(?:\.\d+)+|\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|\n|[^\s]")
+_SOFT = frozenset("\"'“”‘’*_`()[]{}<>")
+_PLURALS = frozenset(
+    "marks markers regions areas labels numbers segments sections zones boxes spots points items objects parts patches "
+    "cells squares circles masks annotations tags locations positions indices ids contours candidates places neighbors neighbours".split()
+)
+_NOUNS = _PLURALS | frozenset(
+    "mark marker region area label number no nos segment section zone box spot point item object part patch cell square "
+    "circle mask annotation tag location position index id contour candidate place".split()
+)
+_NAMING = frozenset("labeled labelled marked numbered tagged".split())
+_FILLERS = _NAMING | _NOUNS | frozenset(["as", "with", "by", "the", "in", "#", ":", ".", "=", "is", "are"])
+_JOINING = frozenset([",", "&", "/", "+", "and", "or", "nor", "plus", "also", "both"])
+_AFTER_JOINING = frozenset("and or in at on for of the both also".split())
+_RANGE = frozenset(["-", "–", "—", "to", "through", "thru", "until"])
+_ORDINAL = frozenset("st nd rd th".split())
+_QUANTIFIERS = frozenset("all every each none any neither both".split())
+_REST = frozenset("other others remaining rest".split())
+_EXCEPT = frozenset("except excepting excluding besides barring save apart aside exception".split())
+_AFTER_EXCEPT = frozenset("for from than of in at on the that".split())
+_NUMBER_WORDS = dict(
+    zip(
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+        "eighteen nineteen twenty".split(),
+        range(1, 21),
+        strict=True,
+    )
+)
+_VERBS = frozenset(
+    "is are was were has have had shows show showing appears appear looks look seems seem contains contain exhibits "
+    "exhibit displays display deviates deviate differs differ does do looks can could may might which where that while "
+    "but and with because due".split()
+)
+_OPENING = frozenset("and but while whereas although though however only".split())
+_COMPARING = frozenset("unlike to with than like from".split())
+_UNITS = frozenset(
+    "% ° mm cm m px pixel pixels percent times inches seconds s ms degrees out of".split()
+)
+_FEW = 8  # the most filler words between a noun and its number
+
+
+class Token(NamedTuple):
+    """A word, number, line break or sign; `key` is in lower case."""
+
+    key: str
+    start: int
+    end: int
+
+
+class Mention(NamedTuple):
+    """A group of marks that is spoken of together."""
+
+    kind: Kind
+    names: tuple[str, ...]  # empty for "all" and "others"
+    first: int  # token
+    last: int  # token, exclusive
+    heading: bool = False  # what follows, up to the next heading, is said of it
+    bare: bool = False  # without a noun: only sure where every number is a mark
+
+
+def tokenize(text: str) -> list[Token]:
+    """Split a text into words, whole numbers, signs and line breaks."""
+    return [Token(match[0].casefold(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
+
+
+class MentionFinder:
+    """Walks once through the tokens of an answer."""
+
+    def __init__(self, text: str, tokens: Sequence[Token], known: Mapping[str, object]) -> None:
+        self.text = text
+        self.tokens = tokens
+        self.known = known  # names of marks as they are written: digits, or letters in their own case
+        self.list_numbers, self.headings = self._numbered_list()
+
+    def find(self) -> list[Mention]:
+        """Return the mentions in order; they do not overlap."""
+        found: list[Mention] = []
+        place = 0
+        while place < len(self.tokens):
+            mention = self._at(place, found)
+            if mention is not None and mention.last > place:
+                if self._counts(mention):
+                    found.append(mention)
+                place = mention.last
+            else:
+                place += 1
+        return found
+
+    def _counts(self, mention: Mention) -> bool:
+        if mention.kind in ("all", "others") or not mention.names:
+            return mention.kind in ("all", "others")
+        inside = [name in self.known for name in mention.names]
+        return all(inside) if mention.bare else any(inside)
+
+    def _at(self, place: int, found: Sequence[Mention]) -> Mention | None:
+        if place in self.list_numbers:
+            return None
+        if place in self.headings:
+            return Mention("named", (self.tokens[place].key,), place, place + 2, heading=True)
+        key = self.tokens[place].key
+        reader = _READERS.get(key)
+        if reader is not None:
+            return reader(self, place, found)
+        return self._bare(place) if self._name(place) is not None else None
+
+    # -- names and lists -----------------------------------------------------------------------------------------
+    def key(self, place: int) -> str:
+        """Return the key of a token, an empty one beyond the ends."""
+        return self.tokens[place].key if 0 <= place < len(self.tokens) else ""
+
+    def _name(self, place: int) -> str | None:
+        """Return the name of a mark that stands at a place: a whole number, or letters that name a mark."""
+        if not 0 <= place < len(self.tokens) or place in self.list_numbers:
+            return None
+        token = self.tokens[place]
+        if token.key.isdecimal():
+            return None if self.key(place + 1) in _UNITS else str(int(token.key))
+        written = self.text[token.start : token.end]
+        return written if written in self.known else None
+
+    def _skip(self, place: int, words: frozenset[str], most: int = _FEW) -> int:
+        end = min(len(self.tokens), place + most)
+        while place < end and (self.tokens[place].key in words or self.tokens[place].key in _SOFT):
+            if self._name(place) is not None:
+                break
+            place += 1
+        return place
+
+    def _list(self, place: int, *, nouns: bool = True) -> tuple[tuple[str, ...], int]:
+        """Read names joined by commas, words and ranges; return them and the place after them.
+
+        `nouns` says whether a noun may stand between ("mark 3 and mark 4"); after "unlike" it opens a new clause.
+        """
+        names: dict[str, None] = {}
+        last = place
+        while (name := self._name(place)) is not None:
+            last = place + 1
+            end = self._range_end(last)
+            if end is not None:
+                names |= dict.fromkeys(self._between(name, end[0]))
+                last = end[1]
+            else:
+                names[name] = None
+            place = self._next_in_list(last, nouns)
+        return tuple(names), self._skip(last, frozenset())
+
+    def _range_end(self, place: int) -> tuple[str, int] | None:
+        place = self._skip(place, frozenset(), 3)
+        if self.key(place) not in _RANGE:
+            return None
+        place = self._skip(place + 1, _NOUNS, 3)
+        name = self._name(place)
+        return None if name is None or not name.isdecimal() else (name, place + 1)
+
+    def _between(self, first: str, last: str) -> list[str]:
+        """Name the known marks of a range; both ends even where they are not known."""
+        if not first.isdecimal():
+            return [first, last]
+        low, high = int(first), int(last)
+        inside = [name for name in self.known if name.isdecimal() and low <= int(name) <= high]
+        return inside if low <= high and inside else [first, last]
+
+    def _next_in_list(self, place: int, nouns: bool) -> int:
+        """Return where the next name of a list would stand, or an impossible place."""
+        after = self._skip(place, frozenset(), 3)
+        if self.key(after) == "as" and self.key(after + 1) == "well":
+            after += 3
+        elif self.key(after) in _JOINING:
+            after += 1
+        else:
+            return -1
+        after = self._skip(after, _AFTER_JOINING | _JOINING, 4)
+        with_noun = self._skip(after, _NOUNS | {"#"}, 3) if nouns else after
+        name = self._name(with_noun)
+        if name is None or (with_noun == after and name not in self.known):
+            return -1
+        return with_noun
+
+    # -- readers by first word -----------------------------------------------------------------------------------
+    def _noun(self, place: int, found: Sequence[Mention]) -> Mention | None:
+        """Read "mark 15", "regions labelled 3 and 4", "marks: 3-5", "mark fifteen"."""
+        start = self._skip(place + 1, _FILLERS)
+        word = self.key(place + 1)
+        if word in _NUMBER_WORDS and self.key(place) not in _PLURALS and self.key(place) not in _NAMING:
+            return Mention("named", (str(_NUMBER_WORDS[word]),), place, place + 2)
+        if self._name(start) is None:
+            return None
+        before = self.key(self._before(place, frozenset(["the", "other"])))
+        names, last = self._list(start, nouns=before not in _COMPARING)
+        if any(self.key(at) in ("is", "are", "in") for at in range(place, start)) and not self._ends(last):
+            return None
+        counted = self.key(start - 1) in ("with", ".") and self.key(start - 2) not in ("no", "nos")
+        if counted and self.key(last).isalpha() and self.key(last) not in _VERBS:
+            return None
+        return Mention("named", names, place, last, heading=self._is_heading(place, last))
+
+    def _before(self, place: int, words: frozenset[str]) -> int:
+        """Return the nearest place before this one that holds none of these words and no sign around a name."""
+        place -= 1
+        while place >= 0 and (self.key(place) in words or self.key(place) in _SOFT):
+            place -= 1
+        return place
+
+    def _ends(self, place: int) -> bool:
+        return self.key(place) in ("", "\n", ".", ";", "!", ",")
+
+    def _is_heading(self, place: int, last: int) -> bool:
+        return self.key(last) in (":", "-", "–", "—") and self._starts(place)
+
+    def _starts(self, place: int) -> bool:
+        """Tell whether only signs stand between a place and the start of its line or sentence."""
+        before = place - 1
+        while before >= 0 and before > place - 5:
+            key = self.key(before)
+            if key in ("\n", ".", "!", "?", ";", "•"):
+                return True
+            if key not in _SOFT and key not in ("-", "the", "#", ",", ":"):
+                return False
+            if key in (",", ":"):
+                return True
+            before -= 1
+        return before < 0
+
+    def _quantified(self, place: int, found: Sequence[Mention]) -> Mention | None:
+        """Read "all (20) marks", "none of the marked regions", "each of them", "all others", "all but 15"."""
+        at, rest, them = place + 1, False, False
+        while at < place + 8:
+            key = self.key(at)
+            if key in _REST:
+                rest = True
+            elif key in ("them", "these", "those", "ones"):
+                them = True
+            elif key == "but" and at == place + 1:
+                return Mention("all", (), place, at)
+            elif key not in ("of", "the", "individual") and key not in _NAMING and not key.isdecimal():
+                break
+            at += 1
+        if self.key(at) in _NOUNS and self._name(self._skip(at + 1, _FILLERS, 3)) is not None:
+            return None
+        if self.key(at) in _NOUNS and self.key(at) not in ("no", "number", "part", "parts"):
+            return Mention("others" if rest else "all", (), place, at + 1)
+        return Mention("others" if rest else "all", (), place, at) if rest or them else None
+
+    def _rest(self, place: int, found: Sequence[Mention]) -> Mention | None:
+        """Read "the others", "the remaining marks", "the rest of the regions"; not "other defects"."""
+        at = place + 1
+        if self.key(at) == "than":
+            return self._except(place, found)
+        if self.key(place) == "rest" or self.key(at) == "of":
+            at = self._skip(at, frozenset(["of", "the", "them"]) | _NAMING, 4)
+        at = self._skip(at, _NAMING | {"unmarked"}, 2)
+        if self.key(at) in _NOUNS or self.key(at) == "ones":
+            return Mention("others", (), place, at + 1)
+        alone = self.key(place) == "others" or (self.key(place) == "rest" and self.key(at) in _VERBS | {".", ",", ""})
+        return Mention("others", (), place, at) if alone else None
+
+    def _else(self, place: int, found: Sequence[Mention]) -> Mention | None:
+        """Read "everything else"."""
+        return Mention("others", (), place, place + 2) if self.key(place + 1) == "else" else None
+
+    def _except(self, place: int, found: Sequence[Mention]) -> Mention | None:
+        """Read "except for mark 15", "other than 3 and 4", "with the exception of 7"."""
+        start = self._skip(place + 1, _AFTER_EXCEPT | _FILLERS)
+        if self._name(start) is None:
+            return None
+        names, last = self._list(start, nouns=False)
+        return Mention("exception", names, place, last)
+
+    def _but(self, place: int, found: Sequence[Mention]) -> Mention | None:
+        """Read the exception of "all marks but 15"; any other "but" is a contrast."""
+        directly = bool(found) and found[-1].kind == "all" and found[-1].last == place
+        return self._except(place, found) if directly else None
+
+    # -- numbers without a noun ----------------------------------------------------------------------------------
+    def _bare(self, place: int) -> Mention | None:
+        if self.key(place - 1) == self.key(place + 1) == "|":  # a row of a table
+            return Mention("named", (self._name(place) or "",), place, place + 1, heading=True, bare=True)
+        names, last = self._list(place)
+        if self.key(place + 1) in _ORDINAL and self.key(place + 2) in _NOUNS:
+            return Mention("named", (names[0],), place, place + 3)
+        before = self._before(place, frozenset())
+        signs = "".join(self.key(at) for at in range(before + 1, place))
+        following, preceding = self.key(last), self.key(before)
+        ends = self._ends(last)
+        if preceding == "#" or "(" in signs or "[" in signs:
+            return Mention("named", names, place, last, bare=preceding != "#")
+        if following == ":" and self._starts(place):
+            return Mention("named", names, place, last, heading=True, bare=True)
+        after_sign = preceding == ":" and ends
+        opens = self._starts(place) and preceding != ":"
+        starting = (opens and ends and following != ",") or ((opens or preceding in _OPENING) and following in _VERBS)
+        if after_sign or starting or (preceding in ("in", "at", "on") and (ends or following in _VERBS)):
+            return Mention("named", names, place, last, bare=True)
+        return Mention("named", (), place, last)  # skipped as a whole, so that no list is read twice
+
+    # -- numbered lists ------------------------------------------------------------------------------------------
+    def _numbered_list(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Return the places of numbers that only number a list, and of those that name a mark each."""
+        self.list_numbers = frozenset[int]()
+        candidates = [place for place in range(len(self.tokens)) if self._numbers_an_item(place)]
+        numbers = [int(self.tokens[place].key) for place in candidates]
+        if not candidates:
+            return frozenset(), frozenset()
+        steps = all(later - earlier == 1 for earlier, later in zip(numbers, numbers[1:], strict=False))
+        if numbers[0] != 1 and len(numbers) == 1 and not self._on_new_line(candidates[0]):
+            return frozenset(), frozenset()
+        inside = all(str(number) in self.known for number in numbers)
+        named = any(token.key in _NOUNS and self._names_a_mark(at) for at, token in enumerate(self.tokens))
+        counting = steps and numbers[0] == 1
+        digits = [name for name in self.known if name.isdecimal()]
+        whole = counting and len(numbers) >= 3 and len(numbers) == len(digits)
+        if inside and not named and (whole or not counting or self._announced(candidates[0])):
+            return frozenset(), frozenset(candidates)
+        return frozenset(candidates), frozenset()
+
+    def _numbers_an_item(self, place: int) -> bool:
+        if not self.key(place).isdecimal() or self.key(place + 1) not in (".", ")") or len(self.key(place)) > 3:
+            return False
+        if self.key(place + 2) in ("", "\n") or self.tokens[place + 2].start == self.tokens[place + 1].end:
+            return False
+        return self._on_new_line(place) or self.key(place - 1) in (".", ":", ";", "!", "?")
+
+    def _on_new_line(self, place: int) -> bool:
+        before = place - 1
+        while before >= 0 and (self.key(before) in _SOFT or self.key(before) in "#-"):
+            before -= 1
+        return before < 0 or self.key(before) == "\n"
+
+    def _names_a_mark(self, place: int) -> bool:
+        return self._name(self._skip(place + 1, frozenset(["#", "number"]), 3)) is not None
+
+    def _announced(self, place: int) -> bool:
+        """Tell whether the words before a list say that it goes through the marks one by one."""
+        words = [self.key(at) for at in range(max(0, place - 40), place)]
+        pairs = set(zip(words, words[1:], strict=False))
+        return any(("each", noun) in pairs or ("by", noun) in pairs or ("numbered", noun) in pairs for noun in _NOUNS)
+
+
+_Reader = Callable[[MentionFinder, int, Sequence[Mention]], Mention | None]
+_READERS: dict[str, _Reader] = (
+    dict.fromkeys(_NOUNS | _NAMING, MentionFinder._noun)
+    | dict.fromkeys(_QUANTIFIERS, MentionFinder._quantified)
+    | dict.fromkeys(_REST, MentionFinder._rest)
+    | {"everything": MentionFinder._else}
+    | dict.fromkeys(_EXCEPT, MentionFinder._except)
+    | {"but": MentionFinder._but}
+)
