@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Measures the embedding scorers: do the descriptions tell their labels apart, the ceilings, and the speed.
 
-Run: OMP_NUM_THREADS=1 python scripts/bench_mapping.py. One core, no network, MiniLM from its PyPI package. Every ratio is of two
-times measured in this very run. The figures of the ceilings are percent of correct names that are mapped to themselves. Long texts gain less from batches, as one
-core is busy with arithmetic: with 80 tokens a text the loop is beaten about 10 times, all of it by embedding equal ones once.
+Run: OMP_NUM_THREADS=1 python scripts/bench_mapping.py. One core, no network, MiniLM from its PyPI package. Every ratio
+is of two times measured in this very run. Ceilings are percent of correct names that are mapped to themselves. Long
+texts gain less from batches, as one core is busy with arithmetic: there most of the gain is that equal ones are
+embedded once.
 """
 
 import argparse
@@ -28,19 +29,21 @@ FORMS = {
     "bare name": "{name}",
     "accusing clause": "The {name} is out of place in this room.",
     "long answer": (
-        "The image shows a living room with a sofa, a coffee table, a bookshelf, a lamp and a rug on the floor. There is a "
-        "television on the wall and a window with curtains. The context-dependent anomaly in this scene is the {name}, "
-        "because it does not belong in a living room."
+        "The image shows a living room with a sofa, a coffee table, a bookshelf, a lamp and a rug on the floor. "
+        "There is a television on the wall and a window with curtains. The context-dependent anomaly in this scene is "
+        "the {name}, because it does not belong in a living room."
     ),
 }
 # Table 4 of the study; "computer" is no class of Open Images, and three names are written as the classes are.
-STUDY = (
-    "apple;alpaca;baseball glove;binoculars;bidet;chainsaw;crocodile;cutting board;dishwasher;doll;drum;dumbbell;"
-    "fire hydrant;fish;helmet;frying pan;golf ball;hamburger;harpsichord;lifejacket;microwave oven;office supplies;oyster;"
-    "panda;perfume;pizza;printer;punching bag;rocket;saxophone;sewing machine;slow cooker;snowman;spice rack;spoon;squirrel;"
-    "stationary bicycle;stethoscope;stretcher;surfboard;syringe;toilet paper;toothbrush;towel;traffic light;violin;"
-    "washing machine"
-).split(";")
+STUDY = """
+apple; alpaca; baseball glove; binoculars; bidet; chainsaw; crocodile; cutting board; dishwasher;
+doll; drum; dumbbell; fire hydrant; fish; helmet; frying pan; golf ball; hamburger; harpsichord;
+lifejacket; microwave oven; office supplies; oyster; panda; perfume; pizza; printer; punching bag;
+rocket; saxophone; sewing machine; slow cooker; snowman; spice rack; spoon; squirrel; stationary
+bicycle; stethoscope; stretcher; surfboard; syringe; toilet paper; toothbrush; towel; traffic light;
+violin; washing machine
+"""
+STUDY_NAMES = tuple(" ".join(name.split()) for name in STUDY.split(";"))
 
 
 def ceiling(
@@ -58,10 +61,8 @@ def ceiling(
     answers = [FORMS[form].format(name=name) for name in names]
     described = {}
     for answer, name in zip(answers, names, strict=True):
-        described |= {
-            text_hash(passage.text): own[str(classes.find(name))]
-            for passage in find_passages(answer, part).passages
-        }
+        passages = find_passages(answer, part).passages
+        described |= {text_hash(passage.text): own[str(classes.find(name))] for passage in passages}
     mapped = map_answers(
         answers, space, embed=part, descriptions=sides, answer_descriptions=described, embedder=model
     )
@@ -157,7 +158,7 @@ def main() -> None:
         print_descriptions(model)
     if arguments.only in (None, "ceilings"):
         classes = load_label_space(OPEN_IMAGES)
-        print_ceilings(STUDY, "Objects of the study", model)
+        print_ceilings(STUDY_NAMES, "Objects of the study", model)
         print_ceilings([label.lower() for label in classes.labels], "All classes of Open Images", model)
     if arguments.only in (None, "speed"):
         print()
@@ -169,8 +170,8 @@ def main() -> None:
 def floor_of_all(model: Embedder) -> None:
     """Print the floor of shuffled answers for the study's objects."""
     classes = load_label_space(OPEN_IMAGES)
-    gold = [str(classes.find(name)) for name in STUDY]
-    first, third = shuffled_floor(map_answers(STUDY, classes, embedder=model), gold)
+    gold = [str(classes.find(name)) for name in STUDY_NAMES]
+    first, third = shuffled_floor(map_answers(STUDY_NAMES, classes, embedder=model), gold)
     print(f"\nShuffled answers over the study's objects: top-1 {first:.1%}, top-3 {third:.1%}")
 
 

@@ -179,12 +179,14 @@ def draw_queries(rng: np.random.Generator, pool: Pool, count: int, shots: int) -
     if not shots:
         half = count // 2
         return np.concatenate([rng.choice(pool.alone_normal, half), rng.choice(pool.damaged, count - half)])
-    changed, damaged = int(count * 0.25), int(count * 0.28)
+    changed, damaged, part = int(count * 0.20), int(count * 0.32), int(count * 0.27)
+    kinds = pool.labels["kind"][pool.normal] == PART
     return np.concatenate(
         [
             rng.choice(pool.changed, changed),
             rng.choice(pool.damaged, damaged),
-            rng.choice(pool.normal, count - changed - damaged),
+            rng.choice(pool.normal[kinds], part),
+            rng.choice(pool.normal[~kinds], count - changed - damaged - part),
         ]
     )
 

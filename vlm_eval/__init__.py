@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from vlm_eval.prompting.render import render_prompt
     from vlm_eval.quick import Run, open_run, run
     from vlm_eval.scoring.choice import read_choice
-    from vlm_eval.scoring.verdict import Verdict, read_verdict, read_yes_no
+    from vlm_eval.scoring.verdict import Verdict, read_verdict
+    from vlm_eval.scoring.vqa import normalize_vqa, vqa_accuracy
     from vlm_eval.scoring.words import word_match
+    from vlm_eval.scoring.yes_no import read_yes_no
 
-_HOMES = {
+_HOMES = {  # where each public name lives
     "Cell": "prompting.cells",
     "Dataset": "data.loading",
     "Ingredients": "prompting.cells",
@@ -29,10 +31,12 @@ _HOMES = {
     "open_run": "quick",
     "read_choice": "scoring.choice",
     "read_verdict": "scoring.verdict",
-    "read_yes_no": "scoring.verdict",
+    "read_yes_no": "scoring.yes_no",
     "render_prompt": "prompting.render",
     "run": "quick",
     "select": "data.selection",
+    "normalize_vqa": "scoring.vqa",
+    "vqa_accuracy": "scoring.vqa",
     "word_match": "scoring.words",
 }
 
@@ -44,6 +48,7 @@ __all__ = [
     "Verdict",
     "choose_references",
     "load_dataset",
+    "normalize_vqa",
     "open_run",
     "read_choice",
     "read_verdict",
@@ -51,6 +56,7 @@ __all__ = [
     "render_prompt",
     "run",
     "select",
+    "vqa_accuracy",
     "word_match",
 ]
 

@@ -4,18 +4,20 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import get_args
 
+from vlm_eval.backends.pictures import read_picture
 from vlm_eval.backends.scripted_rules import read_rules
-from vlm_eval.errors import BackendUnavailable, ExperimentError
-from vlm_eval.flow import Answer, BackendSpec, Capabilities, Failure, FailureKind, Outcome, Request, YesNo
+from vlm_eval.errors import BackendUnavailable, BadInputError, ExperimentError
+from vlm_eval.flow import Answer, BackendSpec, Capabilities, Failure, FailureKind, Outcome, Request, View, YesNo
 
 Reply = Callable[[Request], str | Outcome]
 
 _LOOK_AHEAD = 16
+_REMEMBERED = 100_000  # pictures
 _SURE = 0.9  # probability of the word that is said, in a forced yes/no answer
 
 
@@ -34,6 +36,7 @@ class Faults:
 class ScriptedBackend:
     """A backend without a model.
 
+    It reads the pictures as a model would, so that a file which cannot be read fails here too.
     A reply that is a string becomes an Answer, with yes/no log-probabilities where they are asked for; an Answer
     or a Failure is passed on as it is.
     """
@@ -47,6 +50,7 @@ class ScriptedBackend:
         self._reply = reply
         self._faults = faults or Faults()
         self._capabilities = capabilities or Capabilities(yes_no=True)
+        self._seen: dict[str, str | BadInputError] = {}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -76,8 +80,27 @@ class ScriptedBackend:
             raise BackendUnavailable(f"The scripted backend was told to be unavailable at request {number}.")
         if faults.fail_every and number % faults.fail_every == 0:
             return Failure(faults.fail_kind, f"scripted failure of request {number}")
+        try:
+            sent = tuple(self._look(view) for view in request.prompt.views)
+        except BadInputError as error:
+            return Failure("bad-input", str(error))
         reply = self._reply(request)
-        return scripted_answer(reply, request) if isinstance(reply, str) else reply
+        outcome = scripted_answer(reply, request) if isinstance(reply, str) else reply
+        return replace(outcome, sent=sent) if isinstance(outcome, Answer) and not outcome.sent else outcome
+
+    def _look(self, view: View) -> str:
+        """Read a picture as a model would, once each; return its digest. Raises BadInputError."""
+        if view.identity not in self._seen:
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            try:
+                self._seen[view.identity] = read_picture(view).digest
+            except BadInputError as error:
+                self._seen[view.identity] = error
+        seen = self._seen[view.identity]
+        if isinstance(seen, BadInputError):
+            raise seen
+        return seen
 
 
 def scripted_answer(text: str, request: Request, yes: float | None = None) -> Answer:

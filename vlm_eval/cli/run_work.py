@@ -14,7 +14,7 @@ from vlm_eval.reports.write import ReportFiles, write_report
 from vlm_eval.runs.experiment import Experiment
 from vlm_eval.runs.forecast import Forecast, forecast
 from vlm_eval.runs.frame import read_frame
-from vlm_eval.runs.plan import Plan, find_contamination, make_plan
+from vlm_eval.runs.plan import Plan, make_plan
 from vlm_eval.runs.runner import RunResult, execute
 
 
@@ -36,8 +36,6 @@ def run_experiment(
     if dry_run:
         print_forecast(forecast(plan, folder, read_prices(prices) if prices else None), console)
         return 0
-    for note in find_contamination(plan):
-        console.print(Text(f"Note: {note}", style="yellow"))
     with ProgressBar(console) as bar:
         result = execute(plan, folder, listener=bar)
     if result.answered:

@@ -15,6 +15,7 @@ class ReportInfo(TypedDict, total=False):
     title: str
     datasets: Mapping[str, str]  # title by card
     licences: Mapping[str, str]  # licence of the pictures by card
+    notes: Sequence[str]  # what a reader of the tables must know, such as a contaminated effect
     cells: Sequence[tuple[str, Mapping[str, Scalar]]]  # in grid order: name and level by ingredient
 
 

@@ -180,7 +180,9 @@ def _fewer(result: CellResult, key: str) -> str | None:
 
 
 def print_lines(console: Console, info: ReportInfo, panels: Sequence[Panel]) -> None:
-    """Print what holds for the whole report: licences, and what a toy is."""
+    """Print what holds for the whole report: notes, licences, and what a toy is."""
+    for note in info.get("notes", ()):
+        console.print(Text(f"Note: {note}", style="yellow"))
     for card in dict.fromkeys(panel.card for panel in panels):
         licence = info.get("licences", {}).get(card)
         if licence:

@@ -18,7 +18,7 @@ from vlm_eval.flow import RETRIED, Answer, Backend, BackendSpec, Outcome, Reques
 from vlm_eval.runs.judging import judge_run
 from vlm_eval.runs.lock import run_lock
 from vlm_eval.runs.media import MediaWriter
-from vlm_eval.runs.plan import Plan
+from vlm_eval.runs.plan import Plan, find_contamination
 from vlm_eval.runs.provenance import describe_run
 from vlm_eval.runs.recorded import join_recorded
 from vlm_eval.runs.store import Growth, Store
@@ -106,6 +106,7 @@ def execute(
         growth = store.plan(plan.asks())
         store.set_meta("experiment", plan.experiment.model_dump(mode="json"))
         store.set_meta("provenance", describe_run(plan))
+        store.set_meta("notes", find_contamination(plan))
         watch.planned(growth, _open(store))
         unavailable: list[str] = []
         with stop.on_interrupt():

@@ -75,14 +75,21 @@ class SentenceEmbedder:
     def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed texts, in order; a text beyond `max_tokens` is cut there."""
         tokens = _count_tokens(self._model.tokenizer, texts)
+        vectors: list[Vectors] = [np.zeros(0, dtype=np.float32)] * len(texts)
+        for rows in _batches(np.minimum(tokens, self.max_tokens), self._device):
+            for row, vector in zip(rows, self._embed_batch([texts[row] for row in rows]), strict=True):
+                vectors[row] = vector
+        return Embedded(np.stack(vectors) if vectors else np.zeros((0, 0), dtype=np.float32), tokens)
+
+    def _embed_batch(self, texts: list[str]) -> Vectors:
         vectors = self._model.encode(
-            list(texts),
-            batch_size=_BATCH,
+            texts,
+            batch_size=len(texts),
             normalize_embeddings=True,
             show_progress_bar=False,
             convert_to_numpy=True,
         )
-        return Embedded(np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1), tokens)
+        return np.asarray(vectors, dtype=np.float32)
 
 
 class ClipTextEmbedder:

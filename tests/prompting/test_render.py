@@ -1,0 +1,146 @@
+"""Prompts: what they hold, in which order, and what they refuse."""
+
+from pathlib import Path
+
+import pytest
+
+from vlm_eval.errors import ExperimentError, PromptError
+from vlm_eval.flow import Gold, Label, Sample, Standard
+from vlm_eval.prompting import Ingredients, render_prompt
+from vlm_eval.prompting.environment import Templates, open_templates, ordinal_word
+from vlm_eval.prompting.layouts import find_layout
+
+QUERY, FIRST, SECOND, MARKED = (Path(f"{name}.png") for name in ("query", "first", "second", "marked"))
+
+
+def sample(**changes):
+    known = {
+        "id": "mine/a.png",
+        "card": "mine",
+        "modality": "image",
+        "sources": (QUERY,),
+        "object_class": "bolt",
+        "gold": Gold("yes"),
+        "group": "mine/a.png",
+        "nouns": {"noun": "bolt", "plural": "bolts"},
+        "standard": Standard(normal="show a straight bolt", abnormal="bent shafts"),
+        "references": (FIRST, SECOND),
+        "marked": MARKED,
+    }
+    return Sample(**{**known, **changes})
+
+
+def test_references_come_first_then_the_query_then_the_marks_then_the_words():
+    prompt = render_prompt(sample(), Ingredients(shots=2, marks=True))
+    assert [(view.role, view.path) for view in prompt.views] == [
+        ("reference", FIRST),
+        ("reference", SECOND),
+        ("query", QUERY),
+        ("marked", MARKED),
+    ]
+    assert prompt.turns[0].parts[-1] == prompt.text
+    assert prompt.text == (
+        "The first two images are normal. The third image needs to be inspected. "
+        "The fourth image contains its corresponding marks. "
+        "Please determine whether the third image contains anomalies or defects. If yes, give a specific reason."
+    )
+
+
+def test_the_vqa_layout_ends_exactly_as_blip2_expects():
+    text = render_prompt(sample(), "naive", layout="vqa").text
+    assert text == "Question: Does the image contain anomalies or defects? Short answer: "
+
+
+def test_the_question_of_seed_000_is_asked_as_printed():
+    question = (
+        "A context-dependent anomaly is an object that is anomalous based only on the context in which it is found. "
+        "What object is the context-dependent anomaly in this scene?"
+    )
+    text = render_prompt(sample(question=question), "naive", layout="vqa").text
+    assert text == f"Question: {question} Short answer: "
+
+
+def test_the_vqa_layout_brings_blip2s_beams_and_length_penalty():
+    generation = find_layout(open_templates(), "vqa").generation
+    assert (generation.beams, generation.length_penalty) == (5, -1.0)
+
+
+def test_the_json_layout_declares_the_polarity_of_its_verdict():
+    verdict = next(field for field in find_layout(open_templates(), "json").fields() if field.meaning == "verdict")
+    assert (verdict.anomalous, verdict.normal) == (("anomalous",), ("normal",))
+    assert '"anomalous"' in render_prompt(sample(), "naive", layout="json").text
+
+
+def test_the_forced_follow_up_ends_with_the_request_for_yes_or_no():
+    assert render_prompt(sample(), "expert", yes_no=True).text.endswith("Answer with yes or no only.")
+
+
+def test_candidate_labels_are_listed_as_prose_in_the_medical_wording():
+    scan = sample(domain="medical", nouns={"this": "scan"}, candidate_labels=(Label("normal"), Label("tumor")))
+    assert render_prompt(scan, "expert").text == (
+        "Please determine whether this scan contains any anomalies. If yes, please give your reason. "
+        "The image given should be classified as normal or tumor."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "level", "named"),
+    [
+        ({"nouns": {}}, "class", "noun"),
+        ({"standard": None}, "expert", "normal"),
+        ({"standard": Standard(rules=("One bolt.",)), "nouns": {"noun": "bolt"}}, "rules", "plural"),
+    ],
+)
+def test_what_the_card_lacks_is_named_with_template_card_and_class(changes, level, named):
+    with pytest.raises(PromptError, match=named) as caught:
+        render_prompt(sample(**changes), level)
+    assert "ingredients/" in str(caught.value)
+    assert "'mine'" in str(caught.value)
+    assert "'bolt'" in str(caught.value)
+
+
+def test_too_few_references_and_missing_marks_are_refused():
+    with pytest.raises(PromptError, match="3 reference pictures were asked for"):
+        render_prompt(sample(), "naive", shots=3)
+    with pytest.raises(PromptError, match="no marked picture"):
+        render_prompt(sample(marked=None), Ingredients(marks=True))
+
+
+def test_an_unknown_level_or_layout_is_refused():
+    with pytest.raises(ExperimentError, match="naive, class, expert, rules"):
+        render_prompt(sample(), "genius")
+    with pytest.raises(PromptError, match="chat, json, vqa"):
+        render_prompt(sample(), "naive", layout="poem")
+
+
+@pytest.mark.parametrize("evil", ["{{ 7 * 7 }}", "{% for x in y %}", "<image>", "{{ ''.__class__.__mro__ }}"])
+def test_template_syntax_in_a_card_is_only_words(evil):
+    text = render_prompt(sample(nouns={"noun": evil}, standard=Standard(normal=evil)), "expert").text
+    assert text.count(" ".join(evil.split())) == 2
+
+
+def test_a_users_own_template_comes_first_and_is_sandboxed(tmp_path):
+    own = tmp_path / "ingredients" / "task.jinja"
+    own.parent.mkdir()
+    own.write_text("Is the {{ picture }} fine?")
+    assert render_prompt(sample(), "naive", prompts=[tmp_path]).text == "Is the image fine?"
+    own.write_text("{{ nouns.__class__.__mro__[1].__subclasses__() }}")
+    with pytest.raises(PromptError):
+        render_text_freshly(tmp_path)
+
+
+def render_text_freshly(folder):
+    from vlm_eval.prompting.render import render_text
+
+    return render_text(sample(), Ingredients(), "chat", Templates((folder,)))
+
+
+def test_a_prompt_folder_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(PromptError, match="does not exist"):
+        render_prompt(sample(), "naive", prompts=[tmp_path / "nowhere"])
+
+
+def test_ordinals_are_spelled_and_then_counted():
+    assert [ordinal_word(number) for number in (1, 3, 10, 11, 12, 13, 21, 22, 101, 111)] == [
+        "first", "third", "tenth", "11th", "12th", "13th", "21st", "22nd", "101st", "111th",
+    ]  # fmt: skip
