@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measures the embedding scorers: do the descriptions tell their labels apart, the ceilings, and the speed.
 
-Run: OMP_NUM_THREADS=1 python scripts/bench_mapping.py. One core, no network, MiniLM from its PyPI package. Every ratio
-is of two times measured in this very run. Ceilings are percent of correct names that are mapped to themselves. Long
-texts gain less from batches, as one core is busy with arithmetic: there most of the gain is that equal ones are
+Run: OMP_NUM_THREADS=1 python scripts/bench_mapping.py. One core, no network, MiniLM from its PyPI package. Every
+ratio is of two times measured in this very run. Ceilings are percent of correct names that are mapped to themselves.
+Long texts gain less from batches, as one core is busy with arithmetic: there most of the gain is that equal ones are
 embedded once.
 """
 
@@ -30,11 +30,11 @@ FORMS = {
     "accusing clause": "The {name} is out of place in this room.",
     "long answer": (
         "The image shows a living room with a sofa, a coffee table, a bookshelf, a lamp and a rug on the floor. "
-        "There is a television on the wall and a window with curtains. The context-dependent anomaly in this scene is "
-        "the {name}, because it does not belong in a living room."
+        "There is a television on the wall and a window with curtains. The context-dependent anomaly in this "
+        "scene is the {name}, because it does not belong in a living room."
     ),
 }
-# Table 4 of the study; "computer" is no class of Open Images, and three names are written as the classes are.
+# Table 4 of the study; "computer" is no class of Open Images, and "microwave" is written as the class is.
 STUDY = """
 apple; alpaca; baseball glove; binoculars; bidet; chainsaw; crocodile; cutting board; dishwasher;
 doll; drum; dumbbell; fire hydrant; fish; helmet; frying pan; golf ball; hamburger; harpsichord;
@@ -55,7 +55,7 @@ def ceiling(
     sides: Descriptions,
     model: Embedder,
 ) -> MappingRates:
-    """Map the correct names, written in one form, with our own descriptions of them where answers are described."""
+    """Map the correct names, written in one form, with our own descriptions where answers are described."""
     classes = load_label_space(OPEN_IMAGES)
     own = dict(zip(classes.labels, classes.descriptions, strict=True))
     answers = [FORMS[form].format(name=name) for name in names]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from pocket_model import (
     GRID,
+    PATCH,
     TEXT_WIDTH,
     VISION_WIDTH,
     build_model,
@@ -25,6 +26,8 @@ from pocket_words import answer_of, choose, corpus, kind_prompts
 from torch import Tensor, nn
 from torch.nn import functional
 
+import os
+SIGHT_PEAK = float(os.environ.get("PEAK", "2e-3"))
 PART = KINDS.index("part")
 MODES = (
     ("chat", False, 0.50),
@@ -152,17 +155,64 @@ def step_once(optimiser: torch.optim.Optimizer, loss: Tensor, factor: float) -> 
     optimiser.step()
 
 
+def whiten(model: nn.Module, pool: Pool, rng: np.random.Generator) -> None:
+    """Start the patch embedding from whitened principal components, so that thin lines weigh as much as colours."""
+    embeddings = model.model.vision_tower.embeddings
+    pixels = pool.pixels(rng.integers(0, pool.size, 1500))
+    patches = functional.unfold(pixels, PATCH, stride=PATCH).transpose(1, 2).reshape(-1, 3 * PATCH * PATCH)
+    patches = patches - patches.mean(0)
+    values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
+    order = values.argsort(descending=True)[:VISION_WIDTH]
+    filters = (vectors[:, order] / (values[order] + 1e-2).sqrt()).T
+    with torch.no_grad():
+        embeddings.patch_embedding.weight.copy_(filters.reshape(embeddings.patch_embedding.weight.shape))
+        embeddings.position_embedding.weight[1:].copy_(0.5 * grid_waves())
+
+
+def grid_waves() -> Tensor:
+    """Return sines and cosines of column and row of each patch, [64, width]."""
+    rows, columns = torch.meshgrid(torch.arange(GRID), torch.arange(GRID), indexing="ij")
+    speeds = 1.0 / 50 ** (torch.arange(VISION_WIDTH // 4) / (VISION_WIDTH // 4))
+    angles = [axis.reshape(-1, 1) * speeds * 1.5 for axis in (columns, rows)]
+    return torch.cat([wave(angle) for angle in angles for wave in (torch.sin, torch.cos)], 1)
+
+
+class Optimisers:
+    """Muon for the matrices inside the layers, AdamW for everything else."""
+
+    def __init__(self, groups: list[tuple[nn.Module, float]]) -> None:
+        matrices, others = [], []
+        for module, peak in groups:
+            for name, parameter in module.named_parameters():
+                inner = parameter.ndim == 2 and ".layers." in f".{name}"
+                (matrices if inner else others).append({"params": [parameter], "peak": peak})
+        adam = torch.optim.AdamW(others, weight_decay=0.02, betas=(0.9, 0.98))
+        self.all = [adam, torch.optim.Muon(matrices, weight_decay=0.02, adjust_lr_fn="match_rms_adamw")]
+        self.parameters = [parameter for group in [*matrices, *others] for parameter in group["params"]]
+
+    def step(self, loss: Tensor, factor: float) -> None:
+        """Take one clipped step."""
+        for optimiser in self.all:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * factor
+            optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        for optimiser in self.all:
+            optimiser.step()
+
+
 def train_sight(model: nn.Module, heads: Heads, source: Path, clock: Clock, rng: np.random.Generator) -> None:
     """Teach the vision tower what each patch shows."""
     pool = Pool(source)
-    parameters = [*model.model.vision_tower.parameters(), *heads.parameters()]
-    optimiser = torch.optim.AdamW([{"params": parameters, "peak": 1.5e-3}], weight_decay=0.02, betas=(0.9, 0.98))
+    whiten(model, pool, rng)
+    optimisers = Optimisers([(model.model.vision_tower, SIGHT_PEAK), (heads, 1.5e-3)])
     step, mean = 0, 0.0
     while clock.share(step) < 1:
         index = rng.integers(0, pool.size, 128)
         with torch.autocast("cpu", torch.bfloat16):
             loss = sight_loss(heads, patch_tokens(model, pool.pixels(index)), pool, index)
-        step_once(optimiser, loss, clock.rate(step))
+        optimisers.step(loss, clock.rate(step))
         mean = loss.item() if step == 0 else 0.98 * mean + 0.02 * loss.item()
         step += 1
         if step % 100 == 0:

@@ -1,6 +1,7 @@
 """Joins stored answers to scorers: Items in, Judgements stored beside them."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
@@ -13,6 +14,55 @@ _SAMPLE = TypeAdapter(Sample)
 _QUESTION = TypeAdapter(Question)
 _ANSWER = TypeAdapter(Answer)
 _JUDGEMENT = TypeAdapter(Judgement)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a scorer's present version differs from the one before it on the same answers."""
+
+    scorer: str
+    version: str
+    judged: int  # new judgements
+    total: int  # answers
+    abstained: int
+    before: str | None  # the version that it is compared with
+    changed: int  # values that differ
+
+
+def rescore(store: Store, scorers: Sequence[str]) -> list[Change]:
+    """Judge with each scorer beside its older judgements, and say what changed."""
+    changes = []
+    for name in scorers:
+        scorer = open_scorer(name)
+        earlier = [
+            version
+            for (version,) in store.connection.execute(
+                "SELECT DISTINCT version FROM judgement WHERE scorer = ? AND version <> ? ORDER BY version",
+                (scorer.name, scorer.version),
+            )
+        ]
+        judged = judge_run(store, [name])
+        changes.append(_change(store, scorer, judged, earlier[-1] if earlier else None))
+    return changes
+
+
+def _change(store: Store, scorer: Scorer, judged: int, before: str | None) -> Change:
+    def values(version: str | None) -> dict[int, object]:
+        rows = store.connection.execute(
+            "SELECT ask, data FROM judgement WHERE scorer = ? AND version = ?", (scorer.name, version)
+        )
+        return {ask: read_judgement(data).value for ask, data in rows}
+
+    now, old = values(scorer.version), values(before)
+    return Change(
+        scorer.name,
+        scorer.version,
+        judged,
+        len(now),
+        sum(value is None for value in now.values()),
+        before,
+        sum(ask in now and now[ask] != value for ask, value in old.items()),
+    )
 
 
 def judge_run(store: Store, scorers: Sequence[str]) -> int:

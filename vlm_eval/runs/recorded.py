@@ -1,35 +1,23 @@
 """Joins answers that exist already, by sample or from another run, to the prompts that a replay is asked."""
 
-import csv
-import json
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from vlm_eval.backends.pictures import prompt_digest
 from vlm_eval.backends.replay import RECORDED, write_recorded
 from vlm_eval.errors import ExperimentError
 from vlm_eval.flow import Answer, BackendSpec, Outcome
+from vlm_eval.runs.answer_table import read_answers, read_rows
 from vlm_eval.runs.plan import Plan
 from vlm_eval.runs.store import Store
 
 _ANSWER = TypeAdapter(Answer)
 Address = tuple[str, str, int]  # sample id, cell, repeat
-
-
-class RecordedRow(BaseModel):
-    """A row of answers to import."""
-
-    model_config = ConfigDict(extra="forbid")
-    sample_id: str
-    answer: str
-    model: str | None = None
-    cell: str | None = None
-    round: int = Field(default=0, ge=0, le=0)
-    repeat: int = Field(default=0, ge=0)
 
 
 def join_recorded(plan: Plan, spec: BackendSpec, scratch: Path) -> None:
@@ -75,19 +63,7 @@ def _has_samples(path: Path) -> bool:
 
 
 def _first(path: Path) -> list[dict[str, Any]]:
-    return [fields for _, fields in zip(range(1), _rows(path), strict=False)]
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            if path.suffix == ".csv":
-                for row in csv.DictReader(stream):
-                    yield {name: value for name, value in row.items() if value or name == "answer"}
-            else:
-                yield from (json.loads(line) for line in stream if line.strip())
-    except (OSError, ValueError, csv.Error) as error:
-        raise ExperimentError(f"The answers in {path} cannot be read: {error}") from error
+    return list(islice(read_rows(path), 1))
 
 
 def _from_table(plan: Plan, spec: BackendSpec, path: Path) -> Iterator[tuple[str, Outcome]]:
@@ -113,13 +89,7 @@ def _from_table(plan: Plan, spec: BackendSpec, path: Path) -> Iterator[tuple[str
 def _read_table(plan: Plan, path: Path) -> dict[Address, str]:
     answers: dict[Address, str] = {}
     models: Counter[str] = Counter()
-    for number, fields in enumerate(_rows(path), 1):
-        try:
-            row = RecordedRow.model_validate(fields)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the row"
-            raise ExperimentError(f"{path}, row {number}: {place}: {first['msg']}.") from error
+    for number, row in read_answers(path):
         models[row.model or ""] += 1
         if row.cell is None and len(plan.cells) > 1:
             raise ExperimentError(f"{path}, row {number}: the grid has several cells, so each row needs a cell.")

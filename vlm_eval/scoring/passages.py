@@ -38,8 +38,8 @@ _ANSWER = re.compile(r"\W*(?:(?:short|final)\s+)?answer\W*:\W*", re.IGNORECASE)
 _NO_NAME = """
 yes yeah a an the some any one this it there is are be has have image picture item object part in of or and visible
 present following contains contain shows show clear clearly indeed possible potential several
-anomaly anomalies anomalous abnormal abnormality abnormalities defect defects defective flaw flaws fault faulty problem
-problems issue issues irregularity irregularities something wrong unusual
+anomaly anomalies anomalous abnormal abnormality abnormalities defect defects defective flaw flaws fault
+faulty problem problems issue issues irregularity irregularities something wrong unusual
 """
 _GENERAL = frozenset(_NO_NAME.split())  # words that say no more than that something is wrong
 _FINE = frozenset(

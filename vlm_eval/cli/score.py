@@ -1,0 +1,39 @@
+"""`vlm-eval score`: read stored or imported answers again, without asking any model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vlm_eval.cli import options
+
+
+def score(
+    source: Annotated[Path, typer.Argument(help="Run folder, or a table of answers (.jsonl, .csv).")],
+    scorer: Annotated[
+        str, typer.Option(help="Scorers, by comma: verdict, words, labels ...")
+    ] = "verdict,words,labels",
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", "-d", help="What a table's answers are about.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option("--column", help="Column of the table: answer=response. Repeatable.")
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(help="The layout that asked, for its polarity: chat, vqa, json.")
+    ] = "chat",
+    out: Annotated[Path | None, typer.Option(help="Run folder for a table; by default runs/<its name>.")] = None,
+    root: options.RootFlag = None,
+    datasets: options.CardsFlag = None,
+    prompts: options.PromptsFlag = None,
+) -> None:
+    """Score answers; older judgements stay, and what changed is printed."""
+    from vlm_eval.cli.score_work import import_table, score_run
+
+    if source.is_dir():
+        folder = source
+    else:
+        folder = out or Path("runs") / source.stem
+        pairs = dict(entry.partition("=")[::2] for entry in column or ())
+        import_table(source, folder, dataset, pairs, layout, root, tuple(datasets or ()), tuple(prompts or ()))
+    score_run(folder, [name.strip() for name in scorer.split(",") if name.strip()])
