@@ -109,22 +109,22 @@ def metal(rng: Rng) -> Field:
     )
 
 
-def any_colour(rng: Rng, vivid: float = 0.6) -> Field:
+def any_colour(rng: Rng, vivid: float = 0.6, metals: float = 0.25) -> Field:
     """Draw a colour, vivid with that chance, else close to grey."""
-    if rng.random() < 0.3:
+    if rng.random() < metals:
         return metal(rng)
     if rng.random() < vivid:
         return hue_colour(rng.random(), rng.uniform(0.35, 1.0), rng.uniform(0.35, 1.0))
     return hue_colour(rng.random(), rng.uniform(0.0, 0.2), rng.uniform(0.15, 0.95))
 
 
-def far_colour(rng: Rng, others: list[Field], least: float) -> Field:
+def far_colour(rng: Rng, others: list[Field], least: float, metals: float = 0.25) -> Field:
     """Draw a colour at least so far (RGB distance) from all the others."""
-    colour = any_colour(rng)
+    colour = any_colour(rng, metals=metals)
     for _ in range(60):
         if all(np.linalg.norm(colour - other) >= least for other in others):
             break
-        colour = any_colour(rng)
+        colour = any_colour(rng, metals=metals)
     return colour
 
 
@@ -141,16 +141,16 @@ def photograph(canvas: Field, rng: Rng, harsh: float = 1.0) -> NDArray[np.uint8]
     if rng.random() < 0.5 * harsh:
         direction = rng.uniform(0, 2 * np.pi)
         ramp = (COLUMN - 0.5) * np.cos(direction) + (ROW - 0.5) * np.sin(direction)
-        canvas = canvas * (1 + ramp * rng.uniform(0.05, 0.5) * harsh).astype(np.float32)[..., None]
+        canvas = canvas * (1 + ramp * rng.uniform(0.05, 0.4) * harsh).astype(np.float32)[..., None]
     canvas = canvas * np.float32(rng.uniform(0.85, 1.1)) + np.float32(rng.uniform(-0.04, 0.06))
     if rng.random() < 0.75:
         canvas = blur(canvas, rng.uniform(-0.3, 0.9))
     if rng.random() < 0.7:
-        strength = rng.uniform(0.002, 0.035) * harsh
+        strength = rng.uniform(0.002, 0.025) * harsh
         shape = canvas.shape if rng.random() < 0.5 else (SIDE, SIDE, 1)
         canvas = canvas + rng.standard_normal(shape, dtype=np.float32) * np.float32(strength)
     pixels = (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8)
-    return jpeg(pixels, int(rng.integers(45, 96))) if rng.random() < 0.25 else pixels
+    return jpeg(pixels, int(rng.integers(45, 96))) if rng.random() < 0.15 else pixels
 
 
 def jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:

@@ -41,7 +41,7 @@ OUTLINES = (
     "pentagon",
     "star",
 )
-OUTLINE_SHARES = np.array([3, 2, 2, 3, 1, 1, 0.7, 1, 1, 0.7, 1, 1, 0.7, 3, 0.7, 0.7])
+OUTLINE_SHARES = np.array([5, 2.5, 2, 4, 1, 0.5, 0.3, 0.4, 0.4, 0.3, 0.8, 0.4, 0.3, 4, 0.3, 0.2])
 OUTLINE_SHARES /= OUTLINE_SHARES.sum()
 OUTLINES_ROUND = frozenset({"disc", "ring", "hexagon", "octagon", "gear", "washer", "pentagon"})
 DEFECTS = ("scratch", "stain", "hole", "missing piece", "misplaced piece")
@@ -157,11 +157,11 @@ def draw_design(rng: Rng) -> Design:
     """Draw the make of a part."""
     name = str(rng.choice(OUTLINES, p=OUTLINE_SHARES))
     ground = hue_colour(
-        rng.random(), rng.uniform(0, 0.35), rng.choice([rng.uniform(0.02, 0.3), rng.uniform(0.55, 1.0)])
+        rng.random(), rng.uniform(0, 0.35), rng.uniform(0.02, 0.45) if rng.random() < 0.5 else rng.uniform(0.5, 1.0)
     )
-    if rng.random() < 0.15:
+    if rng.random() < 0.1:
         ground = any_colour(rng)
-    colour = far_colour(rng, [ground], 0.28)
+    colour = far_colour(rng, [ground], 0.28, 0.55)
     size = rng.uniform(0.24, 0.42) * (0.9 if name == "oval" else 1.0)
     design = Design(
         outline=name,
@@ -176,17 +176,17 @@ def draw_design(rng: Rng) -> Design:
         ground=ground,
         ground_kind=int(rng.choice(4, p=[0.55, 0.2, 0.15, 0.1])),
         grain=int(rng.choice(5, p=[0.35, 0.2, 0.2, 0.15, 0.1])),
-        grain_strength=rng.uniform(0.01, 0.08),
+        grain_strength=rng.uniform(0.01, 0.05),
         pieces=(),
         piece_kind=int(rng.integers(5)),
-        piece_size=size * rng.uniform(0.08, 0.17),
+        piece_size=size * rng.uniform(0.09, 0.18),
         piece_colour=far_colour(rng, [colour], 0.3),
         rim=rng.choice([0.0, rng.uniform(0.1, 0.6)]),
         shadow=rng.choice([0.0, rng.uniform(0.1, 0.5)]),
-        turn=rng.choice([0.0, rng.uniform(-0.3, 0.3), rng.uniform(-np.pi, np.pi)], p=[0.5, 0.25, 0.25]),
-        wobble=rng.choice([0.0, 0.05, 0.2, 1.0], p=[0.35, 0.3, 0.2, 0.15]),
+        turn=rng.choice([0.0, rng.uniform(-0.3, 0.3), rng.uniform(-np.pi, np.pi)], p=[0.6, 0.25, 0.15]),
+        wobble=rng.choice([0.0, 0.05, 0.2, 1.0], p=[0.35, 0.3, 0.25, 0.1]),
     )
-    return fit_pieces(rng, design) if rng.random() < 0.8 else design
+    return fit_pieces(rng, design) if rng.random() < 0.9 else design
 
 
 def fit_pieces(rng: Rng, design: Design) -> Design:
@@ -292,12 +292,12 @@ def spot(rng: Rng, inside: Field, avoid: list[tuple[float, float, float]], depth
 def scratch(rng: Rng, canvas: Field, design: Design, inside: Field, start: tuple[float, float]) -> Field:
     """Scratch the part along a bent line; return the mask."""
     length, heading, bend = (
-        rng.uniform(0.12, 0.45),
+        rng.uniform(0.14, 0.5),
         rng.uniform(0, 2 * np.pi),
         rng.choice([0.0, rng.uniform(-0.9, 0.9)]),
     )
     steps = 1 if bend == 0 else 4
-    half_width = rng.uniform(0.0022, 0.009)
+    half_width = rng.uniform(0.003, 0.011)
     column = start[0] - 0.5 * length * np.cos(heading + bend * 0.5)
     row = start[1] - 0.5 * length * np.sin(heading + bend * 0.5)
     mask = np.zeros_like(inside)
@@ -309,7 +309,7 @@ def scratch(rng: Rng, canvas: Field, design: Design, inside: Field, start: tuple
     mask = mask * cover(inside)
     bright = design.colour.mean() < 0.45 if rng.random() < 0.7 else rng.random() < 0.5
     colour = rng.uniform(0.75, 1.0) if bright else rng.uniform(0.0, 0.25)
-    paint(canvas, mask, np.float32(colour) * np.ones(3, np.float32), rng.uniform(0.55, 1.0))
+    paint(canvas, mask, np.float32(colour) * np.ones(3, np.float32), rng.uniform(0.65, 1.0))
     return mask
 
 
@@ -321,7 +321,7 @@ def thin(distance: Field, half_width: float) -> Field:
 
 def stain(rng: Rng, canvas: Field, design: Design, inside: Field, centre: tuple[float, float]) -> Field:
     """Soil the part with a soft irregular blot; return the mask."""
-    radius = rng.uniform(0.045, 0.13)
+    radius = rng.uniform(0.05, 0.13)
     across, down = Pose(*centre, 1.0, rng.uniform(0, np.pi)).local()
     rough = (clouds(rng, int(rng.integers(6, 18))) - 0.5) * rng.uniform(0.2, 1.2) * radius
     distance = disc(across, down * np.float32(rng.uniform(0.8, 1.6)), radius) + rough.astype(np.float32)
@@ -332,8 +332,8 @@ def stain(rng: Rng, canvas: Field, design: Design, inside: Field, centre: tuple[
         any_colour(rng),
     ]
     colour = choices[rng.choice(3, p=[0.45, 0.3, 0.25])]
-    opacity = rng.uniform(0.4, 0.9)
-    if np.linalg.norm(colour - design.colour) * opacity < 0.18:
+    opacity = rng.uniform(0.5, 0.95)
+    if np.linalg.norm(colour - design.colour) * opacity < 0.25:
         colour = design.colour * 0.4 if design.colour.mean() > 0.35 else design.colour + 0.4
     paint(canvas, mask, colour, opacity)
     return mask
@@ -341,7 +341,7 @@ def stain(rng: Rng, canvas: Field, design: Design, inside: Field, centre: tuple[
 
 def hole(rng: Rng, canvas: Field, design: Design, inside: Field, centre: tuple[float, float]) -> Field:
     """Pierce the part where no hole belongs; return the mask."""
-    radius = rng.uniform(0.022, 0.06)
+    radius = rng.uniform(0.028, 0.065)
     across, down = Pose(*centre, 1.0, rng.uniform(0, np.pi)).local()
     distance = disc(across, down * np.float32(rng.uniform(0.85, 1.35)), radius)
     if rng.random() < 0.4:
@@ -365,7 +365,7 @@ def bite(rng: Rng, whole: Field) -> tuple[Field, Field]:
     edge = np.flatnonzero(np.abs(whole) < 0.012)
     index = int(rng.choice(edge))
     column, row = float(COLUMN.flat[index]), float(ROW.flat[index])
-    size = rng.uniform(0.06, 0.14)
+    size = rng.uniform(0.075, 0.15)
     across, down = Pose(column, row, 1.0, rng.uniform(0, np.pi)).local()
     choice = rng.integers(3)
     chunk = (
@@ -432,7 +432,7 @@ def assemble(rng: Rng, canvas: Field, design: Design, pose: Pose, skip: int, mis
                 )
             continue
         if index == moved:
-            heading, reach = rng.uniform(0, 2 * np.pi), max(rng.uniform(0.07, 0.17), design.piece_size * 1.5)
+            heading, reach = rng.uniform(0, 2 * np.pi), max(rng.uniform(0.075, 0.18), design.piece_size * 1.6)
             for _ in range(12):
                 place = column + reach * np.cos(heading), row + reach * np.sin(heading)
                 if 0.05 < place[0] < 0.95 and 0.05 < place[1] < 0.95:
@@ -448,7 +448,7 @@ def assemble(rng: Rng, canvas: Field, design: Design, pose: Pose, skip: int, mis
 
 def other_colour(rng: Rng, design: Design) -> Design:
     """Return the same make in a clearly other colour."""
-    return replace(design, colour=far_colour(rng, [design.colour, design.ground], 0.3))
+    return replace(design, colour=far_colour(rng, [design.colour, design.ground], 0.3, 0.5))
 
 
 def other_kind(rng: Rng, design: Design) -> Design:

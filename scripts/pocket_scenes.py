@@ -38,8 +38,9 @@ def series_style(rng: Rng) -> Style:
         "paper": paper,
         "ink": far_colour(rng, [paper], 0.55),
         "width": rng.uniform(1.2, 5.0),
-        "wave": int(rng.integers(6)),
-        "cycles": rng.uniform(1.5, 9.0),
+        "wave": int(rng.choice(7, p=[0.2, 0.1, 0.1, 0.1, 0.05, 0.05, 0.4])),
+        "harmonics": rng.normal(0, 1, (2, 5)) / np.arange(1, 6) ** rng.uniform(0.3, 1.5),
+        "cycles": rng.uniform(1.5, 9.0) if rng.random() < 0.7 else rng.uniform(8.0, 16.0),
         "second": rng.uniform(0, 0.5) * (rng.random() < 0.5),
         "noise": rng.choice([0.0, rng.uniform(0.01, 0.1), rng.uniform(0.05, 0.25)], p=[0.25, 0.5, 0.25]),
         "count": int(rng.integers(60, 260)),
@@ -65,6 +66,10 @@ def signal(rng: Rng, style: Style) -> np.ndarray:
             value = np.sin(2 * np.pi * turn) + 0.35 * np.sin(4 * np.pi * turn + 1)
         case 4:
             value = 2 * (turn % 1) - 1 if rng.random() < 0.3 else np.sin(2 * np.pi * turn)
+        case 6:
+            angles = 2 * np.pi * turn[:, None] * np.arange(1, 6)
+            value = np.sin(angles) @ style["harmonics"][0] + np.cos(angles) @ style["harmonics"][1]
+            value = value * 2 / np.ptp(value)
         case _:
             value = 0.25 * np.sin(2 * np.pi * turn)
     value = value + style["second"] * np.sin(2 * np.pi * time * style["cycles"] * 2.6 + rng.uniform(0, 6))
@@ -80,14 +85,14 @@ def upset(rng: Rng, value: np.ndarray, defect: str) -> tuple[np.ndarray, int, in
     if defect == "spike":
         width = max(1, int(rng.uniform(0.003, 0.022) * count))
         start = int(rng.integers(int(0.04 * count), int(0.95 * count) - width))
-        height = rng.uniform(0.5, 1.6) * spread * rng.choice([-1, 1])
+        height = rng.uniform(0.4, 1.6) * spread * rng.choice([-1, 1])
         shape = 1 - np.abs(np.linspace(-1, 1, width + 2)[1:-1])
         changed[start : start + width] += height * (shape / shape.max())
         return changed, max(start - 1, 0), start + width
     if defect == "level shift":
         start = int(rng.uniform(0.12, 0.85) * count)
         end = count if rng.random() < 0.6 else min(count, start + int(rng.uniform(0.15, 0.4) * count))
-        changed[start:end] += rng.uniform(0.4, 1.3) * spread * rng.choice([-1, 1])
+        changed[start:end] += rng.uniform(0.3, 1.3) * spread * rng.choice([-1, 1])
         return changed, start, end - 1
     width = int(rng.uniform(0.1, 0.35) * count)
     start = int(rng.integers(int(0.03 * count), int(0.97 * count) - width))
@@ -256,7 +261,7 @@ def show_depth(style: Style, height: Field, edge: Field) -> Field:
 def scene_style(rng: Rng) -> Style:
     """Draw a table and what is tidy on it."""
     table = any_colour(rng, 0.4)
-    kind = str(rng.choice(["setting", "grid", "row", "circle"], p=[0.7, 0.12, 0.1, 0.08]))
+    kind = str(rng.choice(["setting", "grid", "row", "circle"], p=[0.88, 0.05, 0.04, 0.03]))
     return {
         "kind": kind,
         "table": table,

@@ -220,7 +220,7 @@ def train_sight(model: nn.Module, heads: Heads, source: Path, clock: Clock, rng:
                 f"sight {step} loss {mean:.3f} spent {clock.share(step):.0%} cpu {time.process_time():.0f} s",
                 flush=True,
             )
-        if step in (150, 500, 1000) and len(list(source.glob("shard-*.npz"))) * 2000 > pool.size:
+        if step in (100, 300, 600, 1000) and len(list(source.glob("shard-*.npz"))) * 2000 > pool.size:
             pool = Pool(source)
 
 

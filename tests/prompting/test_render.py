@@ -53,8 +53,8 @@ def test_the_vqa_layout_ends_exactly_as_blip2_expects():
 
 def test_the_question_of_seed_000_is_asked_as_printed():
     question = (
-        "A context-dependent anomaly is an object that is anomalous based only on the context in which it is found. "
-        "What object is the context-dependent anomaly in this scene?"
+        "A context-dependent anomaly is an object that is anomalous based only on the context in which it is "
+        "found. What object is the context-dependent anomaly in this scene?"
     )
     text = render_prompt(sample(question=question), "naive", layout="vqa").text
     assert text == f"Question: {question} Short answer: "

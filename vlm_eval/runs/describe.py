@@ -1,7 +1,7 @@
 """Has a model describe what a run's answers accuse, once a distinct text, for the embedding scorers.
 
-Source: appendix C of the study of context-dependent anomalies: few-shot completion of "dog: a type of pet ...", then the
-text to be described.
+Source: appendix C of the study of context-dependent anomalies: few-shot completion of lines such as "dog: a type of
+pet ...", then the text to be described.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -170,7 +170,7 @@ def _line(plan: DescribePlan, key: str, prompt: str, outcome: Outcome) -> str:
 
 
 def _open_table(path: Path) -> TextIO:
-    """Open the table for appending; a last line that a kill cut off gets its end, so that nothing is glued to it."""
+    """Open the table for appending; a last line that a kill cut off is taken away."""
     if path.is_file():
         data = path.read_bytes()
         whole = data[: data.rfind(b"\n") + 1]
