@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Measures the embedding scorers: do the descriptions tell their labels apart, the ceilings, and the speed.
 
-Run: OMP_NUM_THREADS=1 python scripts/bench_mapping.py (about five minutes). One core, no network, MiniLM from its PyPI
-package. Every ratio is of two times measured in this very run. Long texts gain less from batches, as one core is busy
-with arithmetic: there most of the gain is that equal ones are embedded once.
+Run: OMP_NUM_THREADS=1 python scripts/bench_mapping.py (about five minutes). One core, no network, MiniLM from its
+PyPI package. Every ratio is of two times measured in this very run. Long texts gain less from batches, as one core
+is busy with arithmetic: there most of the gain is that equal ones are embedded once.
 
-Ceilings are percent of correct names that are mapped to themselves. Where answers are described, the description is our
-own of that very class, word for word the label's: no model describes as well, so this is the best that can be had.
+Ceilings are percent of correct names that are mapped to themselves. Where answers are described, the description is
+our own of that very class, word for word the label's; no model describes so, and this is the best to be had.
 """
 
 import argparse

@@ -56,6 +56,9 @@ class Effect:
     difference: Estimate
     p_value: float | None
     test: Literal["sign-flip", "McNemar mid-p"] | None
+    standard_error: float | None = None  # by clusters; None where there is no interval or no item changed
+    freedom: int = 0  # degrees of freedom: clusters minus strata
+    unchanged: float = 0.0  # cautious number of independent observations, where no item changed at all
 
 
 def main_effect(differences: FloatArray, parts: IntArray, drawn: Sampling, seed: int = 0) -> Effect:
@@ -83,15 +86,19 @@ def main_effect(differences: FloatArray, parts: IntArray, drawn: Sampling, seed:
     if drawn.degrees_of_freedom < 1:
         reason = "one cluster: no interval, no test"
         return Effect(Estimate(value, items=parts.size, clusters=drawn.clusters, reason=reason), None, None)
-    margin = float(stdtrit(drawn.degrees_of_freedom, 1 - _TAIL)) * variance(influence, drawn) ** 0.5
+    error: float | None = variance(influence, drawn) ** 0.5
+    margin = float(stdtrit(drawn.degrees_of_freedom, 1 - _TAIL)) * (error or 0.0)
+    unchanged = 0.0
     if not np.nan_to_num(differences).any():
-        margin = 1 - _TAIL ** (1 / _independent(parts, drawn))
+        error, unchanged = None, _independent(parts, drawn)
+        margin = 1 - _TAIL ** (1 / unchanged)
     low, high = max(-1.0, value - margin), min(1.0, value + margin)
     estimate = Estimate(value, low, high, parts.size, drawn.clusters)
+    spread = (error, drawn.degrees_of_freedom, unchanged)
     if len(differences) == 1 and drawn.clusters == parts.size and np.isin(differences, (-1, 0, 1)).all():
         p_value = mcnemar_mid_p(int(np.sum(differences > 0)), int(np.sum(differences < 0)))
-        return Effect(estimate, p_value, "McNemar mid-p")
-    return Effect(estimate, sign_flip_test(totals, seed), "sign-flip")
+        return Effect(estimate, p_value, "McNemar mid-p", *spread)
+    return Effect(estimate, sign_flip_test(totals, seed), "sign-flip", *spread)
 
 
 def _weighted(row: FloatArray, parts: IntArray) -> tuple[FloatArray, FloatArray]:

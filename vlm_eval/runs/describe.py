@@ -1,7 +1,7 @@
 """Has a model describe what a run's answers accuse, once a distinct text, for the embedding scorers.
 
-Source: appendix C of the study of context-dependent anomalies: few-shot completion of lines such as "dog: a type of
-pet ...", then the text to be described.
+Source: appendix C of the study of context-dependent anomalies: few-shot completion of lines such as "dog: a type
+of pet ...", then the text to be described.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

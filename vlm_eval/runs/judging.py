@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from vlm_eval.flow import Answer, Item, Judgement, Question, Sample, Scorer
+from vlm_eval.runs.regions import with_region
 from vlm_eval.runs.store import Store
 from vlm_eval.scoring.registry import open_scorer
 
@@ -102,7 +103,7 @@ def _unjudged(store: Store, scorer: Scorer) -> Iterator[list[tuple[int, Item]]]:
 def _item(store: Store, samples: dict[int, Sample], sample: int, question: str, data: str) -> Item:
     if sample not in samples:
         row = store.connection.execute("SELECT data FROM sample WHERE id = ?", (sample,)).fetchone()
-        samples[sample] = _SAMPLE.validate_json(row[0])
+        samples[sample] = with_region(store.folder, sample, _SAMPLE.validate_json(row[0]))
     return Item(samples[sample], _QUESTION.validate_json(question), _ANSWER.validate_json(data))
 
 

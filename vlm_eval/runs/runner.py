@@ -21,6 +21,7 @@ from vlm_eval.runs.media import MediaWriter
 from vlm_eval.runs.plan import Plan, find_contamination
 from vlm_eval.runs.provenance import describe_run
 from vlm_eval.runs.recorded import join_recorded
+from vlm_eval.runs.regions import keep_regions
 from vlm_eval.runs.store import Growth, Store
 
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
@@ -117,6 +118,7 @@ def execute(
             except KeyboardInterrupt:
                 stop.event.set()
             store.flush()
+            store.set_meta("unread regions", keep_regions(folder, store.samples()))
             judge_run(store, plan.experiment.scorers)
         return _result(store, stop.event.is_set(), unavailable)
 

@@ -327,6 +327,11 @@ class Store:
             self.connection.execute("UPDATE view SET sent = ? WHERE identity = ?", (digest, view.identity))
             return True
 
+    def samples(self) -> Iterator[tuple[int, Sample]]:
+        """Yield every sample with its row."""
+        for row, data in self.connection.execute("SELECT id, data FROM sample ORDER BY id").fetchall():
+            yield row, _SAMPLE.validate_json(data)
+
     def tally(self) -> dict[tuple[str, str], int]:
         """Count requests by (model name, outcome kind); kind `open` where there is none."""
         rows = self.connection.execute(

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -40,7 +41,7 @@ def cache_folder() -> Path:
 
 def _read(path: Path, count: int) -> Embedded | None:
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as held:
             found = Embedded(held["vectors"], held["tokens"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None

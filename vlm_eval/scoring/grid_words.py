@@ -22,8 +22,8 @@ _NAMES = {cell: name for name, cell in CELLS.items()}
 
 _SIDE = r"(?:side|half|edge|corner|part|portion|hand|third|region|area|end|border|margin|quadrant|section|rim|most)"
 _VERTICAL = r"(?P<{0}>top|upper|bottom|lower|middle|mid|cent(?:er|re)|central)(?:most)?"
-_HORIZONTAL = r"(?P<{0}>left|right)(?:most|[\s-]hand)?"
-_BETWEEN = rf"(?:[\s-]{{1,2}}|(?:[\s-]{{1,2}}{_SIDE})?\s(?:of|on|in|to|and)\s(?:the\s)?(?:very\s|far\s)?)?"
+_HORIZONTAL = r"(?P<{0}>left|right|middle|cent(?:er|re))(?:most|[\s-]hand)?"
+_BETWEEN = rf"(?:[\s-]{{1,2}}|(?:[\s-]{{1,2}}{_SIDE})?\s(?:of|on|in)\s(?:the\s)?(?:very\s|far\s)?)?"
 _PAIR = re.compile(
     rf"\b(?:{_VERTICAL.format('v1')}{_BETWEEN}{_HORIZONTAL.format('h1')}"
     rf"|{_HORIZONTAL.format('h2')}{_BETWEEN}{_VERTICAL.format('v2')})\b"
@@ -33,14 +33,18 @@ _PAIR = re.compile(
 _FOLLOWS_SIDE = re.compile(rf"[\s-]{{1,2}}{_SIDE}\b", re.IGNORECASE)
 _AFTER_ARTICLE = re.compile(r"\b(?:the|far|extreme|very|its|at|on|in|near|toward|towards)\s$", re.IGNORECASE)
 _NO_PLACE_BEHIND = re.compile(
-    r"\s(?:than|number|amount|place|position|way|order|answer|size|colou?r|kind|type|angles?|orientation|track|time|now|"
-    r"away|behind|over|out|line|notch|quality|contrast|resolution|value|values|level|levels|one|to\b)",
+    r"\s(?:than|number|amount|place|position|way|order|answer|size|colou?r|kind|type|angles?|"
+    r"orientation|track|time|now|away|behind|over|out|line|notch|quality|contrast|resolution|values?|levels?|one)\b",
     re.IGNORECASE,
 )
-_RELATIVE = re.compile(r"\s(?:of|to|from)\s(?:the\s|this\s|that\s)?(?!image|picture|photo|frame|figure|view|scan|plot|center|centre)\w", re.IGNORECASE)
+_RELATIVE = re.compile(
+    r"\s(?:of|to|from)\s(?!(?:the\s|this\s|that\s)?(?:image|picture|photo|frame|figure|view|scan|plot|cent(?:er|re))\b)\w",
+    re.IGNORECASE,
+)
 _ON_TOP_OF = re.compile(r"\bon\s(?:the\s)?$", re.IGNORECASE)
 _OF_THE_IMAGE = re.compile(
-    r"(?:[\s-]\w{1,12}){0,3}\s(?:of|in|on)\s(?:the\s|this\s|your\s)?(?:\w{1,12}\s)?(?:image|picture|photo|photograph|frame|figure|view)\b",
+    r"(?:[\s-]\w{1,12}){0,3}\s(?:of|in|on)\s(?:the\s|this\s|your\s)?(?:\w{1,12}\s)?"
+    r"(?:image|picture|photo|photograph|frame|figure|view)\b",
     re.IGNORECASE,
 )
 _IMAGE_BEFORE = re.compile(r"\b(?:image|picture|viewer|photo|frame)(?:['’]s|s['’])?\s(?:\w{1,12}\s)?$", re.IGNORECASE)
@@ -93,7 +97,7 @@ def _row(word: str) -> int:
 
 def _pair(match: re.Match[str], text: str) -> GridPlace:
     vertical, horizontal = match["v1"] or match["v2"], match["h1"] or match["h2"]
-    column = 0 if horizontal.casefold() == "left" else 2
+    column = {"left": 0, "right": 2}.get(horizontal.casefold(), 1)
     return GridPlace(_row(vertical), column, match.span(), _of_the_image(match, text))
 
 

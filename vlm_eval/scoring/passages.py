@@ -17,11 +17,11 @@ _LONGEST = 1000  # characters of a sentence that is searched for a phrase; longe
 _BARE = 3  # words of an answer that can be no more than a name
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _LEAD = re.compile(
-    r"^.*?\b(?:anomal(?:y|ies)|anomalous|defects?|odd one out|objects?|items?|things?|elements?|stands? out)\b"
+    r".*?\b(?:anomal(?:y|ies)|anomalous|defects?|odd one out|objects?|items?|things?|elements?|stands? out)\b"
     r"[^,;:]{0,80}?\b(?:is|are|would be|(?:seems?|appears?) to be)\s+(?=(?:an?|the|one|two|three|some|several)\b)"
 )
 _THERE = re.compile(
-    r"^.*?\b(?:there\s+(?:is|are|(?:seems?|appears?)\s+to\s+be)|(?:shows?|contains?|has|have)(?=\s+an?\b))\s+"
+    r".*?\b(?:there\s+(?:is|are|(?:seems?|appears?)\s+to\s+be)|(?:shows?|contains?|has|have)(?=\s+an?\b))\s+"
 )
 _ODD = re.compile(
     r"\s+(?:(?:is|are|looks?|seems?|appears?)\s+(?:to\s+be\s+|\w+ly\s+|very\s+|quite\s+|a\s+)?"
@@ -42,9 +42,8 @@ anomaly anomalies anomalous abnormal abnormality abnormalities defect defects de
 faulty problem problems issue issues irregularity irregularities something wrong unusual
 """
 _GENERAL = frozenset(_NO_NAME.split())  # words that say no more than that something is wrong
-_FINE = frozenset(
-    ("no", "none", "nothing", "not", "normal", "good", "fine", "ok", "okay", "perfect", "intact", "clean")
-)
+_NEGATIVE = frozenset(("no", "none", "nope", "nothing", "not"))
+_FINE = _NEGATIVE | {"yes", "yeah", "normal", "good", "fine", "ok", "okay", "perfect", "intact", "clean"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +104,9 @@ def _no_passage(verdict: Verdict, text: str) -> str | None:
         return "refused"
     if not _WORD.search(text):
         return "empty"
-    if verdict.claim != "normal":
-        return None
     words = _WORD.findall(text[:_LONGEST].lower())
+    if verdict.claim != "normal":
+        return "claims-normal" if _NEGATIVE.issuperset(words) else None
     # A bare name may hold a word of praise, as "sports uniform" does.
     return "claims-normal" if len(words) > _BARE or _FINE.intersection(words) else None
 

@@ -1,0 +1,43 @@
+"""Gold regions travel with the run folder."""
+
+import numpy as np
+from PIL import Image
+
+from vlm_eval.flow import Box, Gold, Sample
+from vlm_eval.runs.regions import keep_regions, with_region
+
+
+def sample(path, gold):
+    return Sample("mine/a.png", "mine", "image", (path,), "bolt", gold, "mine/a.png")
+
+
+def picture(path, pixels):
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
+    return path
+
+
+def test_masks_are_united_and_survive_the_data(tmp_path):
+    masks = tuple(picture(tmp_path / f"{index}.png", np.eye(4) * 255 * (index + 1) / 2) for index in range(2))
+    one = sample(tmp_path / "a.png", Gold("yes", masks=masks))
+    assert keep_regions(tmp_path, [(7, one)]) == []
+    for mask in masks:
+        mask.unlink()
+    (kept,) = with_region(tmp_path, 7, one).gold.masks
+    assert np.array_equal(np.asarray(Image.open(kept)), np.eye(4, dtype=bool))
+
+
+def test_boxes_become_a_region_of_the_pictures_size(tmp_path):
+    path = picture(tmp_path / "a.png", np.zeros((6, 8)))
+    one = sample(path, Gold("yes", boxes=(Box(2, 1, 5, 3),)))
+    keep_regions(tmp_path, [(1, one)])
+    (kept,) = with_region(tmp_path, 1, one).gold.masks
+    region = np.asarray(Image.open(kept))
+    assert region.shape == (6, 8)
+    assert region[1:3, 2:5].all() and region.sum() == 6
+
+
+def test_a_mask_that_cannot_be_read_is_told(tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no")
+    one = sample(tmp_path / "a.png", Gold("yes", masks=(tmp_path / "bad.png",)))
+    (told,) = keep_regions(tmp_path, [(1, one)])
+    assert "mine/a.png" in told

@@ -1,0 +1,288 @@
+"""Reads the stretches of time that an answer calls anomalous, from prose and from JSON."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from vlm_eval.flow import Item, Judgement, Role, Scalar
+from vlm_eval.metrics.intervals import Span, affiliation_match, merge, point_match
+from vlm_eval.scoring.final_answer import start_of_final_answer
+from vlm_eval.scoring.local_claims import LocalClaimReader
+from vlm_eval.scoring.verdict import read_verdict
+
+Unit = Literal["", "second", "frame", "date"]
+
+_DATE = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?"
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?(?:\.\d{1,6})?"
+_TIME = rf"{_DATE}|{_CLOCK}|\d{{1,9}}(?:\.\d{{1,9}})?"
+_UNIT = r"(?:milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|hours?|hrs?|frames?)\b"
+_WORD = (
+    r"(?:t|x|time|times|timestamps?|time[\s-]?steps?|steps?|index|indices|indexes|frames?|seconds?|samples?|points?"
+    r"|positions?|minute|hour|intervals?|windows?|periods?)"
+)
+_WHOLE = r"(?!\d|:\d|\.\d|\s?[%°])"
+_CUE = rf"(?:\b{_WORD}\s{{0,2}}[=≈~:]?\s{{0,2}}|[#])?"
+_RANGE = re.compile(
+    rf"(?P<open>\b(?:from|between)\s{{1,2}}(?:around\s|about\s|approximately\s|roughly\s)?)?(?P<cue1>{_CUE})(?:the\s)?"
+    rf"(?<![\w.:])(?P<first>{_TIME})\s{{0,2}}(?P<unit1>{_UNIT})?\s{{0,2}}"
+    r"(?P<to>-|–|—|to|until|till|through|(?:and\s)?(?:ends?|ending|stops?)(?:\sat|\saround|\sby)?|and)\s{0,2}"
+    rf"(?:around\s|about\s|approximately\s|roughly\s)?(?P<cue2>{_CUE})(?P<last>{_TIME}){_WHOLE}"
+    rf"\s{{0,2}}(?P<unit2>{_UNIT})?(?![^\W\d_])(?P<behind>\s{_WORD}\b)?",
+    re.IGNORECASE,
+)
+_POINT = re.compile(
+    rf"(?P<cue>\b{_WORD}\s{{0,2}}[=≈~:]?\s{{0,2}}(?:of\s|around\s|about\s)?)?(?<![\w.:])"
+    rf"(?P<first>{_TIME}){_WHOLE}\s{{0,2}}(?P<unit>{_UNIT})?(?![^\W\d_])",
+    re.IGNORECASE,
+)
+_VALUE_BEFORE = re.compile(
+    r"(?:\b(?:value|values|amplitude|level|magnitude|temperature|voltage|range|y|height|average|mean|reaches|reaching|"
+    r"drops|rises|falls|peaks?|peaking|jumps|increases|decreases|of)\b[^.;\n]{0,24})$",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(r"\s{0,3}(?:,|;|and|,\s?and)\s{0,3}")
+_ALONE = re.compile(r"[\s\d.,;:\-–—()\[\]]{3,}")
+_OBJECT = re.compile(r"\{[^{}]{0,400}\}")
+_START = re.compile(rf"[\"']?(?:start|begin|from|first|left)\w{{0,12}}[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?({_TIME})", re.IGNORECASE)
+_STOP = re.compile(rf"[\"']?(?:end|stop|to|last|right)\w{{0,12}}[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?({_TIME})", re.IGNORECASE)
+_PAIR = re.compile(
+    rf"(?<=[\[,:\s])\[\s{{0,3}}[\"']?({_TIME})[\"']?\s{{0,3}},\s{{0,3}}[\"']?({_TIME})[\"']?\s{{0,3}}\]|"
+    rf"^\s{{0,3}}\[\s{{0,3}}({_TIME})\s{{0,3}},\s{{0,3}}({_TIME})\s{{0,3}}\]"
+)
+_EMPTY = re.compile(r"^\W{0,12}(?:json)?\s{0,3}(?:\{[^{}\[\]]{0,80}:\s{0,3})?\[\s{0,9}\]\s{0,3}\}?\W{0,12}$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class StatedInterval:
+    """A stretch of time as stated; start equals end for a point of time. Seconds for clock times, epoch for dates."""
+
+    start: float
+    end: float
+    unit: Unit
+    span: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalReading:
+    """The intervals that an answer accuses; without any, the reason: `normal`, `hedged`, `none`, `refused`, ..."""
+
+    intervals: tuple[StatedInterval, ...]
+    reason: str | None = None
+
+
+def read_intervals(text: str, *, image_roles: Sequence[Role] = ()) -> IntervalReading:
+    """Read the intervals that an answer calls anomalous; linear time.
+
+    JSON (objects with a start and an end, or a list of pairs) is taken as the list of anomalies; an empty list says
+    that there is none (`normal`). In prose an interval counts where its clause claims an anomaly, and a single number
+    only beside a word or a unit of time. Ranges of values ("between 0.2 and 0.4 volts") do not count.
+    """
+    offset = start_of_final_answer(text.lower())
+    body = text[offset:]
+    stated = _from_json(body)
+    if stated:
+        return IntervalReading(tuple(_move(one, offset) for one in stated))
+    if _EMPTY.match(body):
+        return IntervalReading((), "normal")
+    found = _from_prose(body)
+    claims = LocalClaimReader(body, image_roles).read([one.span for one in found])
+    accused = [one for one, local in zip(found, claims, strict=True) if local.claim == "anomalous"]
+    if not accused and found and _is_bare(body, found):
+        accused = found
+    if accused:
+        return IntervalReading(tuple(_move(one, offset) for one in accused))
+    verdict = read_verdict(body, image_roles=image_roles)
+    return IntervalReading((), "none" if verdict.claim == "anomalous" else verdict.claim or verdict.reason)
+
+
+def _move(one: StatedInterval, offset: int) -> StatedInterval:
+    return StatedInterval(one.start, one.end, one.unit, (one.span[0] + offset, one.span[1] + offset))
+
+
+def _is_bare(body: str, found: Sequence[StatedInterval]) -> bool:
+    """Tell whether an answer is nothing but intervals."""
+    rest, at = [], 0
+    for one in found:
+        rest.append(body[at : one.span[0]])
+        at = one.span[1]
+    rest.append(body[at:])
+    return not re.sub(r"\b(?:and|from|time|seconds?|frames?)\b|[^\w]|_", "", "".join(rest).casefold())
+
+
+def _from_json(body: str) -> list[StatedInterval]:
+    found = []
+    for match in _OBJECT.finditer(body):
+        start, stop = _START.search(match[0]), _STOP.search(match[0])
+        if start is not None and stop is not None:
+            found.append(_interval(start[1], stop[1], "frame" if "frame" in match[0].casefold() else "", match.span()))
+    if not found and ("[[" in re.sub(r"\s{1,9}", "", body[:4000]) or _PAIR.match(body.strip())):
+        for match in _PAIR.finditer(body):
+            found.append(_interval(match[1] or match[3], match[2] or match[4], "", match.span()))
+    return [one for one in found if one is not None]
+
+
+def _from_prose(body: str) -> list[StatedInterval]:
+    """Find intervals and points; one that is only two numbers and a dash counts behind another, or alone."""
+    found: list[StatedInterval] = []
+    at = 0
+    for match in _RANGE.finditer(body):
+        found += _points(body, at, match.start())
+        at = match.start()
+        listed = bool(found) and _LISTED.fullmatch(body, found[-1].span[1], match.start()) is not None
+        alone = _ALONE.fullmatch(body) is not None if not found and match.start() < 8 else False
+        one = _range(match, body, sure=listed or alone)
+        if one is not None:
+            found.append(one)
+            at = match.end()
+    return found + _points(body, at, len(body))
+
+
+def _range(match: re.Match[str], body: str, *, sure: bool) -> StatedInterval | None:
+    if match["to"].casefold() == "and" and not (match["open"] or "").casefold().startswith("between"):
+        return None
+    cued = any(match[name] for name in ("cue1", "cue2", "unit1", "unit2", "behind")) or not match["first"].isdecimal()
+    if not cued and not sure and not match["open"] and match["to"] in ("-", "–", "—"):
+        return None
+    if not cued and _VALUE_BEFORE.search(body[max(0, match.start() - 60) : match.start()]):
+        return None
+    unit = (match["unit2"] or match["unit1"] or match["cue1"] or match["behind"] or "").strip().casefold()
+    return _interval(match["first"], match["last"], unit, match.span())
+
+
+def _points(body: str, start: int, end: int) -> list[StatedInterval]:
+    found = []
+    for match in _POINT.finditer(body, start, end):
+        clock = ":" in match["first"] or "-" in match["first"]
+        if match["cue"] or match["unit"] or clock:
+            unit = (match["unit"] or match["cue"] or "").strip().casefold()
+            one = _interval(match["first"], match["first"], unit, match.span())
+            if one is not None:
+                found.append(one)
+    return found
+
+
+def _interval(first: str, last: str, unit: str, span: tuple[int, int]) -> StatedInterval | None:
+    start, kind = _time(first, unit)
+    end, _ = _time(last, unit)
+    if start is None or end is None or end < start:
+        return None
+    return StatedInterval(start, end, kind, span)
+
+
+def _time(text: str, unit: str) -> tuple[float | None, Unit]:
+    """Return a time as a number: seconds where a unit of time is named, epoch seconds of a date, else as stated."""
+    if "-" in text:
+        try:
+            return datetime.fromisoformat(text.replace(" ", "T")).replace(tzinfo=UTC).timestamp(), "date"
+        except ValueError:
+            return None, "date"
+    if ":" in text:
+        seconds = 0.0
+        for part in text.split(":"):
+            seconds = 60 * seconds + float(part)
+        return seconds, "second"
+    if unit.startswith("frame"):
+        return float(text), "frame"
+    if unit.startswith(("millisecond", "msec", "ms")):
+        return float(text) / 1000, "second"
+    if unit.startswith("min"):
+        return float(text) * 60, "second"
+    if unit.startswith(("hour", "hr")):
+        return float(text) * 3600, "second"
+    return float(text), "second" if unit.startswith("sec") or unit == "s" else ""
+
+
+def in_series_unit(reading: IntervalReading, item: Item) -> list[Span] | str:
+    """Return the accused intervals in the series' own unit, a point widened by its step; or why that cannot be done.
+
+    The sample's metadata may hold `time_unit` ("second", "frame"), `fps`, and `step`, the width of a point (1 by default).
+    """
+    metadata = item.sample.metadata
+    own, rate = str(metadata.get("time_unit") or ""), metadata.get("fps")
+    step = metadata.get("step")
+    width = float(step) if isinstance(step, (int, float)) and not isinstance(step, bool) else 1.0
+    spans = []
+    for one in reading.intervals:
+        factor = _factor(one.unit, own, rate)
+        if factor is None:
+            return "unit"
+        start, end = one.start * factor, one.end * factor
+        spans.append((start, end if end > start else start + width))
+    return merge(spans)
+
+
+def _factor(unit: Unit, own: str, rate: Scalar) -> float | None:
+    """Return what turns a stated time into the series' unit; a number without a unit is taken as the series' own."""
+    if unit in ("", own) or (not own and unit != "date"):
+        return 1.0
+    if isinstance(rate, (int, float)) and rate > 0:
+        return {("second", "frame"): float(rate), ("frame", "second"): 1 / rate}.get((unit, own))
+    return None
+
+
+def judge_times(item: Item) -> Judgement:
+    """Judge the place of an anomaly in time: "right" where an accused interval meets a gold one."""
+    reading = read_intervals(item.answer.text, image_roles=item.question.image_roles)
+    if not reading.intervals:
+        return Judgement("none", None)
+    spans = in_series_unit(reading, item)
+    if isinstance(spans, str):
+        return Judgement(None, spans, reading.intervals[0].span)
+    match = point_match(spans, _gold(item))
+    hit = bool(match.recall)
+    return Judgement("right" if hit else "wrong", None, reading.intervals[0].span, match.f1, {"intervals": len(spans)})
+
+
+def _gold(item: Item) -> list[Span]:
+    step = item.sample.metadata.get("step")
+    width = float(step) if isinstance(step, (int, float)) and not isinstance(step, bool) else 1.0
+    return [(start, end if end > start else start + width) for start, end in item.sample.gold.intervals]
+
+
+class IntervalsScorer:
+    """Judges accused intervals: point and affiliation precision, recall and F1; the score is the point F1.
+
+    Affiliation needs the series' range, `start` and `end` in the sample's metadata. No point adjustment.
+    """
+
+    name = "intervals"
+    version = "1"
+
+    def judge(self, items: Sequence[Item]) -> Sequence[Judgement]:
+        """Return one judgement an item, in order; the value says whether an accused interval meets a gold one."""
+        return [self._judge(item) for item in items]
+
+    def _judge(self, item: Item) -> Judgement:
+        anomalous = item.sample.gold.anomalous
+        if anomalous not in ("yes", "no") or (anomalous == "yes" and not item.sample.gold.intervals):
+            return Judgement(None, "no-gold-intervals")
+        reading = read_intervals(item.answer.text, image_roles=item.question.image_roles)
+        if not reading.intervals and reading.reason not in ("normal", "none"):
+            return Judgement(None, reading.reason)
+        spans = in_series_unit(reading, item)
+        if isinstance(spans, str):
+            return Judgement(None, spans, reading.intervals[0].span)
+        evidence = reading.intervals[0].span if reading.intervals else None
+        if anomalous == "no":
+            return Judgement(not spans, None, evidence, 0.0 if spans else 1.0, {"intervals": len(spans)})
+        points = point_match(spans, _gold(item))
+        details: dict[str, Scalar] = {
+            "intervals": len(spans), "precision": points.precision, "recall": points.recall, "f1": points.f1
+        }  # fmt: skip
+        return Judgement(bool(points.recall), None, evidence, points.f1, details | _affiliation(spans, item))
+
+
+def _affiliation(spans: Sequence[Span], item: Item) -> dict[str, Scalar]:
+    start, end = item.sample.metadata.get("start"), item.sample.metadata.get("end")
+    if isinstance(start, str) or isinstance(end, str) or start is None or end is None:
+        return {}
+    gold = _gold(item)
+    series = (min(start, gold[0][0]), max(end, *(stop for _, stop in gold)))
+    found = affiliation_match(spans, gold, series)
+    return {
+        "affiliation_precision": found.precision,
+        "affiliation_recall": found.recall,
+        "affiliation_f1": found.f1,
+    }
