@@ -18,7 +18,7 @@ from transformers import (
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
 SIDE, PATCH, GRID = 96, 12, 8
-VISION_WIDTH, TEXT_WIDTH, LAYERS = 128, 192, 4
+VISION_WIDTH, TEXT_WIDTH, LAYERS = 128, 128, 4
 PAD, START, END, IMAGE = "<pad>", "<s>", "</s>", "<image>"
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -53,7 +53,7 @@ AttentionInterface.register("lean", lean_attention)
 AttentionMaskInterface.register("lean", eager_mask)
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary: int = 2500) -> PreTrainedTokenizerFast:
+def train_tokenizer(texts: Iterable[str], vocabulary: int = 2400) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE in which every word of the texts becomes one token while the vocabulary lasts."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

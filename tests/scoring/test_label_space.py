@@ -18,9 +18,8 @@ from vlm_eval.scoring.label_space import (
 )
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-SMALL_WORDS = frozenset(
-    "a an the and or of in on at to for with by from that which who is are as its it one such".split()
-)
+SMALL = "a an the and or of in on at to for with by from that which who is are as its it one such"
+SMALL_WORDS = frozenset(SMALL.split())
 
 
 @pytest.fixture(scope="module")

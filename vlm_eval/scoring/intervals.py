@@ -23,25 +23,31 @@ _WORD = (
     r"|positions?|minute|hour|intervals?|windows?|periods?)"
 )
 _WHOLE = r"(?!\d|:\d|\.\d|\s?[%°])"
+_ABOUT = r"(?:(?:around|about|approximately|roughly|of)\s)?"
 _CUE = rf"(?:\b{_WORD}\s{{0,2}}[=≈~:]?\s{{0,2}}|[#])?"
+_CUES = frozenset(
+    "t x # time times timestamp timestamps timestep timesteps step steps index indices indexes frame frames second "
+    "seconds sample samples point points position positions minute minutes hour hours interval intervals window windows "
+    "period periods".split()
+)
+_SKIPPED = frozenset(["around", "about", "approximately", "roughly", "of", "the", "=", "≈", "~", ":"])
+_LOOK_BACK = 32  # characters before a number in which its cue stands
 _RANGE = re.compile(
-    rf"(?P<open>\b(?:from|between)\s{{1,2}}(?:around\s|about\s|approximately\s|roughly\s)?)?(?P<cue1>{_CUE})(?:the\s)?"
-    rf"(?<![\w.:])(?P<first>{_TIME})\s{{0,2}}(?P<unit1>{_UNIT})?\s{{0,2}}"
+    rf"(?P<first>{_TIME})\s{{0,2}}(?P<unit1>{_UNIT})?\s{{0,2}}"
     r"(?P<to>-|–|—|to|until|till|through|(?:and\s)?(?:ends?|ending|stops?)(?:\sat|\saround|\sby)?|and)\s{0,2}"
-    rf"(?:around\s|about\s|approximately\s|roughly\s)?(?P<cue2>{_CUE})(?P<last>{_TIME}){_WHOLE}"
+    rf"{_ABOUT}(?P<cue2>{_CUE})(?P<last>{_TIME}){_WHOLE}"
     rf"\s{{0,2}}(?P<unit2>{_UNIT})?(?![^\W\d_])(?P<behind>\s{_WORD}\b)?",
     re.IGNORECASE,
 )
-_POINT = re.compile(
-    rf"(?P<cue>\b{_WORD}\s{{0,2}}[=≈~:]?\s{{0,2}}(?:of\s|around\s|about\s)?)?(?<![\w.:])"
-    rf"(?P<first>{_TIME}){_WHOLE}\s{{0,2}}(?P<unit>{_UNIT})?(?![^\W\d_])",
-    re.IGNORECASE,
-)
+_POINT = re.compile(rf"(?P<first>{_TIME}){_WHOLE}\s{{0,2}}(?P<unit>{_UNIT})?(?![^\W\d_])", re.IGNORECASE)
+_INSIDE = re.compile(r"[\w.:]")
 _VALUE_BEFORE = re.compile(
     r"(?:\b(?:value|values|amplitude|level|magnitude|temperature|voltage|range|y|height|average|mean|reaches|reaching|"
     r"drops|rises|falls|peaks?|peaking|jumps|increases|decreases|of)\b[^.;\n]{0,24})$",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"\d")
+_DIGITS = re.compile(r"\d+(?:[.:-]?\d+)*")
 _LISTED = re.compile(r"\s{0,3}(?:,|;|and|,\s?and)\s{0,3}")
 _ALONE = re.compile(r"[\s\d.,;:\-–—()\[\]]{3,}")
 _OBJECT = re.compile(r"\{[^{}]{0,400}\}")
@@ -126,41 +132,69 @@ def _from_json(body: str) -> list[StatedInterval]:
 def _from_prose(body: str) -> list[StatedInterval]:
     """Find intervals and points; one that is only two numbers and a dash counts behind another, or alone."""
     found: list[StatedInterval] = []
+    alone = _ALONE.fullmatch(body) is not None
     at = 0
-    for match in _RANGE.finditer(body):
-        found += _points(body, at, match.start())
-        at = match.start()
-        listed = bool(found) and _LISTED.fullmatch(body, found[-1].span[1], match.start()) is not None
-        alone = _ALONE.fullmatch(body) is not None if not found and match.start() < 8 else False
-        one = _range(match, body, sure=listed or alone)
+    while (number := _DIGIT.search(body, at)) is not None:
+        start = number.start()
+        match = _RANGE.match(body, start)
+        one = None
+        if start == 0 or not _INSIDE.match(body[start - 1]):
+            before = _before(body, start)
+            listed = bool(found) and _LISTED.fullmatch(body, found[-1].span[1], start) is not None
+            one = _range(match, before, body, sure=listed or alone) if match else None
+            one = one or _point(body, start, before)
         if one is not None:
             found.append(one)
-            at = match.end()
-    return found + _points(body, at, len(body))
+            at = one.span[1]
+        else:
+            at = _DIGITS.match(body, start).end()  # type: ignore[union-attr]  # there is a digit
+    return found
 
 
-def _range(match: re.Match[str], body: str, *, sure: bool) -> StatedInterval | None:
-    if match["to"].casefold() == "and" and not (match["open"] or "").casefold().startswith("between"):
+def _range(
+    match: re.Match[str], before: tuple[str, str], body: str, *, sure: bool
+) -> StatedInterval | None:
+    opened, cue = before
+    if match["to"].casefold() == "and" and opened != "between":
         return None
-    cued = any(match[name] for name in ("cue1", "cue2", "unit1", "unit2", "behind")) or not match["first"].isdecimal()
-    if not cued and not sure and not match["open"] and match["to"] in ("-", "–", "—"):
+    cued = cue or any(match[name] for name in ("cue2", "unit1", "unit2", "behind")) or not match["first"].isdecimal()
+    if not cued and not sure and not opened and match["to"] in ("-", "–", "—"):
         return None
     if not cued and _VALUE_BEFORE.search(body[max(0, match.start() - 60) : match.start()]):
         return None
-    unit = (match["unit2"] or match["unit1"] or match["cue1"] or match["behind"] or "").strip().casefold()
+    unit = (match["unit2"] or match["unit1"] or cue or match["behind"] or "").strip().casefold()
     return _interval(match["first"], match["last"], unit, match.span())
 
 
-def _points(body: str, start: int, end: int) -> list[StatedInterval]:
-    found = []
-    for match in _POINT.finditer(body, start, end):
-        clock = ":" in match["first"] or "-" in match["first"]
-        if match["cue"] or match["unit"] or clock:
-            unit = (match["unit"] or match["cue"] or "").strip().casefold()
-            one = _interval(match["first"], match["first"], unit, match.span())
-            if one is not None:
-                found.append(one)
-    return found
+def _before(body: str, start: int) -> tuple[str, str]:
+    """Return the "from" or "between" before a number, and the word of time ("t =", "frames"); empty where absent."""
+    words = body[max(0, start - _LOOK_BACK) : start].casefold().replace("=", " = ").replace(":", " : ").split()
+    at = _skip_back(words, len(words) - 1)
+    cue = words[at].strip("(\"'*") if at >= 0 else ""
+    if cue not in _CUES:
+        return (cue if cue in ("from", "between") else ""), ""
+    at = _skip_back(words, at - 1)
+    if at > 0 and words[at] == "time":  # "time step 5"
+        at = _skip_back(words, at - 1)
+    return (words[at] if at >= 0 and words[at] in ("from", "between") else ""), cue
+
+
+def _skip_back(words: Sequence[str], at: int) -> int:
+    while at >= 0 and words[at] in _SKIPPED:
+        at -= 1
+    return at
+
+
+def _point(body: str, start: int, before: tuple[str, str]) -> StatedInterval | None:
+    match = _POINT.match(body, start)
+    if match is None:
+        return None
+    cue = before[1]
+    clock = ":" in match["first"] or "-" in match["first"]
+    if not (cue or match["unit"] or clock):
+        return None
+    unit = (match["unit"] or cue).strip().casefold()
+    return _interval(match["first"], match["first"], unit, match.span())
 
 
 def _interval(first: str, last: str, unit: str, span: tuple[int, int]) -> StatedInterval | None:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 Kind = Literal["named", "exception", "others", "all"]
 
-_TOKEN = re.compile(r"\d+(?:\.\d+)+|\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|\n|[^\s]")
+_TOKEN = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|\n\s*|\S")
 _SOFT = frozenset("\"'“”‘’*_`()[]{}<>")
 _PLURALS = frozenset(
     "marks markers regions areas labels numbers segments sections zones boxes spots points items objects parts patches "
@@ -47,15 +47,16 @@ _COMPARING = frozenset("unlike to with than like from".split())
 _UNITS = frozenset(
     "% ° mm cm m px pixel pixels percent times inches seconds s ms degrees out of".split()
 )
+_BEYOND = 64
 _FEW = 8  # the most filler words between a noun and its number
 
 
-class Token(NamedTuple):
-    """A word, number, line break or sign; `key` is in lower case."""
+class Tokens(NamedTuple):
+    """The words, numbers, line breaks and signs of a text; `keys` are in lower case."""
 
-    key: str
-    start: int
-    end: int
+    keys: list[str]
+    starts: list[int]
+    ends: list[int]
 
 
 class Mention(NamedTuple):
@@ -69,25 +70,33 @@ class Mention(NamedTuple):
     bare: bool = False  # without a noun: only sure where every number is a mark
 
 
-def tokenize(text: str) -> list[Token]:
-    """Split a text into words, whole numbers, signs and line breaks."""
-    return [Token(match[0].casefold(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
+def tokenize(text: str) -> Tokens:
+    """Split a text into words, numbers, signs and line breaks."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters change their length
+        lowered = "".join(sign.lower() if len(sign.lower()) == 1 else sign for sign in text)
+    keys = _TOKEN.findall(lowered)
+    starts = [match.start() for match in _TOKEN.finditer(lowered)]
+    ends = [start + len(key) for start, key in zip(starts, keys, strict=True)]
+    return Tokens([key if key[0] != "\n" else "\n" for key in keys], starts, ends)
 
 
 class MentionFinder:
     """Walks once through the tokens of an answer."""
 
-    def __init__(self, text: str, tokens: Sequence[Token], known: Mapping[str, object]) -> None:
+    def __init__(self, text: str, tokens: Tokens, known: Mapping[str, object]) -> None:
         self.text = text
         self.tokens = tokens
+        self._keys = tokens.keys + [""] * _BEYOND  # also read before the start, from the end
         self.known = known  # names of marks as they are written: digits, or letters in their own case
+        self.lettered = frozenset(name[0].casefold() for name in known if not name.isdecimal())
         self.list_numbers, self.headings = self._numbered_list()
 
     def find(self) -> list[Mention]:
         """Return the mentions in order; they do not overlap."""
         found: list[Mention] = []
         place = 0
-        while place < len(self.tokens):
+        while place < len(self.tokens.keys):
             mention = self._at(place, found)
             if mention is not None and mention.last > place:
                 if self._counts(mention):
@@ -107,31 +116,30 @@ class MentionFinder:
         if place in self.list_numbers:
             return None
         if place in self.headings:
-            return Mention("named", (self.tokens[place].key,), place, place + 2, heading=True)
-        key = self.tokens[place].key
+            return Mention("named", (self._keys[place],), place, place + 2, heading=True)
+        key = self._keys[place]
         reader = _READERS.get(key)
         if reader is not None:
             return reader(self, place, found)
-        return self._bare(place) if self._name(place) is not None else None
+        numbered = key.isdecimal() or key[0] in self.lettered
+        return self._bare(place) if numbered and self._name(place) is not None else None
 
     # -- names and lists -----------------------------------------------------------------------------------------
-    def key(self, place: int) -> str:
-        """Return the key of a token, an empty one beyond the ends."""
-        return self.tokens[place].key if 0 <= place < len(self.tokens) else ""
-
     def _name(self, place: int) -> str | None:
         """Return the name of a mark that stands at a place: a whole number, or letters that name a mark."""
-        if not 0 <= place < len(self.tokens) or place in self.list_numbers:
+        key = self._keys[place]
+        if key.isdecimal():
+            if place in self.list_numbers or self._keys[place + 1] in _UNITS:
+                return None
+            return key.lstrip("0") or "0"
+        if not self.lettered or not key or key[0] not in self.lettered:
             return None
-        token = self.tokens[place]
-        if token.key.isdecimal():
-            return None if self.key(place + 1) in _UNITS else str(int(token.key))
-        written = self.text[token.start : token.end]
+        written = self.text[self.tokens.starts[place] : self.tokens.ends[place]]
         return written if written in self.known else None
 
     def _skip(self, place: int, words: frozenset[str], most: int = _FEW) -> int:
-        end = min(len(self.tokens), place + most)
-        while place < end and (self.tokens[place].key in words or self.tokens[place].key in _SOFT):
+        end = min(len(self.tokens.keys), place + most)
+        while place < end and (self._keys[place] in words or self._keys[place] in _SOFT):
             if self._name(place) is not None:
                 break
             place += 1
@@ -157,7 +165,7 @@ class MentionFinder:
 
     def _range_end(self, place: int) -> tuple[str, int] | None:
         place = self._skip(place, frozenset(), 3)
-        if self.key(place) not in _RANGE:
+        if self._keys[place] not in _RANGE:
             return None
         place = self._skip(place + 1, _NOUNS, 3)
         name = self._name(place)
@@ -174,9 +182,9 @@ class MentionFinder:
     def _next_in_list(self, place: int, nouns: bool) -> int:
         """Return where the next name of a list would stand, or an impossible place."""
         after = self._skip(place, frozenset(), 3)
-        if self.key(after) == "as" and self.key(after + 1) == "well":
+        if self._keys[after] == "as" and self._keys[after + 1] == "well":
             after += 3
-        elif self.key(after) in _JOINING:
+        elif self._keys[after] in _JOINING:
             after += 1
         else:
             return -1
@@ -191,38 +199,38 @@ class MentionFinder:
     def _noun(self, place: int, found: Sequence[Mention]) -> Mention | None:
         """Read "mark 15", "regions labelled 3 and 4", "marks: 3-5", "mark fifteen"."""
         start = self._skip(place + 1, _FILLERS)
-        word = self.key(place + 1)
-        if word in _NUMBER_WORDS and self.key(place) not in _PLURALS and self.key(place) not in _NAMING:
+        word = self._keys[place + 1]
+        if word in _NUMBER_WORDS and self._keys[place] not in _PLURALS and self._keys[place] not in _NAMING:
             return Mention("named", (str(_NUMBER_WORDS[word]),), place, place + 2)
         if self._name(start) is None:
             return None
-        before = self.key(self._before(place, frozenset(["the", "other"])))
+        before = self._keys[self._before(place, frozenset(["the", "other"]))]
         names, last = self._list(start, nouns=before not in _COMPARING)
-        if any(self.key(at) in ("is", "are", "in") for at in range(place, start)) and not self._ends(last):
+        if any(self._keys[at] in ("is", "are", "in") for at in range(place, start)) and not self._ends(last):
             return None
-        counted = self.key(start - 1) in ("with", ".") and self.key(start - 2) not in ("no", "nos")
-        if counted and self.key(last).isalpha() and self.key(last) not in _VERBS:
+        counted = self._keys[start - 1] in ("with", ".") and self._keys[start - 2] not in ("no", "nos")
+        if counted and self._keys[last].isalpha() and self._keys[last] not in _VERBS:
             return None
         return Mention("named", names, place, last, heading=self._is_heading(place, last))
 
     def _before(self, place: int, words: frozenset[str]) -> int:
         """Return the nearest place before this one that holds none of these words and no sign around a name."""
         place -= 1
-        while place >= 0 and (self.key(place) in words or self.key(place) in _SOFT):
+        while place >= 0 and (self._keys[place] in words or self._keys[place] in _SOFT):
             place -= 1
         return place
 
     def _ends(self, place: int) -> bool:
-        return self.key(place) in ("", "\n", ".", ";", "!", ",")
+        return self._keys[place] in ("", "\n", ".", ";", "!", ",")
 
     def _is_heading(self, place: int, last: int) -> bool:
-        return self.key(last) in (":", "-", "–", "—") and self._starts(place)
+        return self._keys[last] in (":", "-", "–", "—") and self._starts(place)
 
     def _starts(self, place: int) -> bool:
         """Tell whether only signs stand between a place and the start of its line or sentence."""
         before = place - 1
         while before >= 0 and before > place - 5:
-            key = self.key(before)
+            key = self._keys[before]
             if key in ("\n", ".", "!", "?", ";", "•"):
                 return True
             if key not in _SOFT and key not in ("-", "the", "#", ",", ":"):
@@ -236,7 +244,7 @@ class MentionFinder:
         """Read "all (20) marks", "none of the marked regions", "each of them", "all others", "all but 15"."""
         at, rest, them = place + 1, False, False
         while at < place + 8:
-            key = self.key(at)
+            key = self._keys[at]
             if key in _REST:
                 rest = True
             elif key in ("them", "these", "those", "ones"):
@@ -246,28 +254,28 @@ class MentionFinder:
             elif key not in ("of", "the", "individual") and key not in _NAMING and not key.isdecimal():
                 break
             at += 1
-        if self.key(at) in _NOUNS and self._name(self._skip(at + 1, _FILLERS, 3)) is not None:
+        if self._keys[at] in _NOUNS and self._name(self._skip(at + 1, _FILLERS, 3)) is not None:
             return None
-        if self.key(at) in _NOUNS and self.key(at) not in ("no", "number", "part", "parts"):
+        if self._keys[at] in _NOUNS and self._keys[at] not in ("no", "number", "part", "parts"):
             return Mention("others" if rest else "all", (), place, at + 1)
         return Mention("others" if rest else "all", (), place, at) if rest or them else None
 
     def _rest(self, place: int, found: Sequence[Mention]) -> Mention | None:
         """Read "the others", "the remaining marks", "the rest of the regions"; not "other defects"."""
         at = place + 1
-        if self.key(at) == "than":
+        if self._keys[at] == "than":
             return self._except(place, found)
-        if self.key(place) == "rest" or self.key(at) == "of":
+        if self._keys[place] == "rest" or self._keys[at] == "of":
             at = self._skip(at, frozenset(["of", "the", "them"]) | _NAMING, 4)
         at = self._skip(at, _NAMING | {"unmarked"}, 2)
-        if self.key(at) in _NOUNS or self.key(at) == "ones":
+        if self._keys[at] in _NOUNS or self._keys[at] == "ones":
             return Mention("others", (), place, at + 1)
-        alone = self.key(place) == "others" or (self.key(place) == "rest" and self.key(at) in _VERBS | {".", ",", ""})
+        alone = self._keys[place] == "others" or (self._keys[place] == "rest" and self._keys[at] in _VERBS | {".", ",", ""})
         return Mention("others", (), place, at) if alone else None
 
     def _else(self, place: int, found: Sequence[Mention]) -> Mention | None:
         """Read "everything else"."""
-        return Mention("others", (), place, place + 2) if self.key(place + 1) == "else" else None
+        return Mention("others", (), place, place + 2) if self._keys[place + 1] == "else" else None
 
     def _except(self, place: int, found: Sequence[Mention]) -> Mention | None:
         """Read "except for mark 15", "other than 3 and 4", "with the exception of 7"."""
@@ -284,14 +292,14 @@ class MentionFinder:
 
     # -- numbers without a noun ----------------------------------------------------------------------------------
     def _bare(self, place: int) -> Mention | None:
-        if self.key(place - 1) == self.key(place + 1) == "|":  # a row of a table
+        if self._keys[place - 1] == self._keys[place + 1] == "|":  # a row of a table
             return Mention("named", (self._name(place) or "",), place, place + 1, heading=True, bare=True)
         names, last = self._list(place)
-        if self.key(place + 1) in _ORDINAL and self.key(place + 2) in _NOUNS:
+        if self._keys[place + 1] in _ORDINAL and self._keys[place + 2] in _NOUNS:
             return Mention("named", (names[0],), place, place + 3)
         before = self._before(place, frozenset())
-        signs = "".join(self.key(at) for at in range(before + 1, place))
-        following, preceding = self.key(last), self.key(before)
+        signs = "".join(self._keys[at] for at in range(before + 1, place))
+        following, preceding = self._keys[last], self._keys[before]
         ends = self._ends(last)
         if preceding == "#" or "(" in signs or "[" in signs:
             return Mention("named", names, place, last, bare=preceding != "#")
@@ -308,15 +316,20 @@ class MentionFinder:
     def _numbered_list(self) -> tuple[frozenset[int], frozenset[int]]:
         """Return the places of numbers that only number a list, and of those that name a mark each."""
         self.list_numbers = frozenset[int]()
-        candidates = [place for place in range(len(self.tokens)) if self._numbers_an_item(place)]
-        numbers = [int(self.tokens[place].key) for place in candidates]
+        keys = self._keys
+        candidates = [
+            place
+            for place in range(len(self.tokens.keys))
+            if keys[place + 1] in (".", ")") and keys[place].isdecimal() and self._numbers_an_item(place)
+        ]
+        numbers = [int(self._keys[place]) for place in candidates]
         if not candidates:
             return frozenset(), frozenset()
         steps = all(later - earlier == 1 for earlier, later in zip(numbers, numbers[1:], strict=False))
         if numbers[0] != 1 and len(numbers) == 1 and not self._on_new_line(candidates[0]):
             return frozenset(), frozenset()
         inside = all(str(number) in self.known for number in numbers)
-        named = any(token.key in _NOUNS and self._names_a_mark(at) for at, token in enumerate(self.tokens))
+        named = any(key in _NOUNS and self._names_a_mark(at) for at, key in enumerate(keys))
         counting = steps and numbers[0] == 1
         digits = [name for name in self.known if name.isdecimal()]
         whole = counting and len(numbers) >= 3 and len(numbers) == len(digits)
@@ -325,24 +338,24 @@ class MentionFinder:
         return frozenset(candidates), frozenset()
 
     def _numbers_an_item(self, place: int) -> bool:
-        if not self.key(place).isdecimal() or self.key(place + 1) not in (".", ")") or len(self.key(place)) > 3:
+        if not self._keys[place].isdecimal() or self._keys[place + 1] not in (".", ")") or len(self._keys[place]) > 3:
             return False
-        if self.key(place + 2) in ("", "\n") or self.tokens[place + 2].start == self.tokens[place + 1].end:
+        if self._keys[place + 2] in ("", "\n") or self.tokens.starts[place + 2] == self.tokens.ends[place + 1]:
             return False
-        return self._on_new_line(place) or self.key(place - 1) in (".", ":", ";", "!", "?")
+        return self._on_new_line(place) or self._keys[place - 1] in (".", ":", ";", "!", "?")
 
     def _on_new_line(self, place: int) -> bool:
         before = place - 1
-        while before >= 0 and (self.key(before) in _SOFT or self.key(before) in "#-"):
+        while before >= 0 and (self._keys[before] in _SOFT or self._keys[before] in "#-"):
             before -= 1
-        return before < 0 or self.key(before) == "\n"
+        return before < 0 or self._keys[before] == "\n"
 
     def _names_a_mark(self, place: int) -> bool:
         return self._name(self._skip(place + 1, frozenset(["#", "number"]), 3)) is not None
 
     def _announced(self, place: int) -> bool:
         """Tell whether the words before a list say that it goes through the marks one by one."""
-        words = [self.key(at) for at in range(max(0, place - 40), place)]
+        words = [self._keys[at] for at in range(max(0, place - 40), place)]
         pairs = set(zip(words, words[1:], strict=False))
         return any(("each", noun) in pairs or ("by", noun) in pairs or ("numbered", noun) in pairs for noun in _NOUNS)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vlm_eval.flow import Claim, Role
-from vlm_eval.scoring.mark_mentions import Mention, MentionFinder, Token, tokenize
+from vlm_eval.scoring.mark_mentions import Mention, MentionFinder, tokenize
 from vlm_eval.scoring.verdict import Verdict, read_verdict
 
 _SPLITTING = frozenset([",", ";", ":", "—", "–", "and", "but", "while", "whereas", "although", "though", "however", "yet"])
@@ -51,8 +51,10 @@ class StatementReader:
     def __init__(self, text: str, known: Mapping[str, object], image_roles: Sequence[Role] = ()) -> None:
         self.text = text
         self.image_roles = image_roles
-        self.tokens: list[Token] = tokenize(text)
+        self.tokens = tokenize(text)
+        self.keys = self.tokens.keys
         self.mentions = MentionFinder(text, self.tokens, known).find()
+        self._firsts = [mention.first for mention in self.mentions]
         self._verdicts: dict[str, Verdict] = {}
 
     def read(self) -> list[Statement]:

@@ -36,10 +36,16 @@ _START = re.compile(r"\s*(?:(?:yes|so|therefore|however|thus|overall|in conclusi
 _WORD = re.compile(r"[^\W_]+")
 _ANSWER = re.compile(r"\W*(?:(?:short|final)\s+)?answer\W*:\W*", re.IGNORECASE)
 _NO_NAME = """
-yes yeah a an the some any one this it there is are be has have image picture item object part in of or and visible
-present following contains contain shows show clear clearly indeed possible potential several
-anomaly anomalies anomalous abnormal abnormality abnormalities defect defects defective flaw flaws fault
-faulty problem problems issue issues irregularity irregularities something wrong unusual
+yes yeah a an the some any one two few several many this that it there i we is are be been was were has have had do does
+did can could may might will would should appear appears seem seems to at least in of on or and with for by from as upon
+after when based first second third given provided reference other another both image images picture pictures photo item
+items object objects part parts sample product question
+visible present following contains contain containing shows show showing displays display exhibits exhibit observe observed
+observation examination examining inspection comparing compared considered identified found noted notable noticeable clear
+clearly obvious indeed possible potential certain therefore overall thus so
+anomaly anomalies anomalous abnormal abnormality abnormalities defect defects defective flaw flaws fault faults faulty
+problem problems issue issues irregularity irregularities irregular imperfection imperfections inconsistency
+inconsistencies discrepancy discrepancies deviation deviations difference differences something wrong unusual
 """
 _GENERAL = frozenset(_NO_NAME.split())  # words that say no more than that something is wrong
 _NEGATIVE = frozenset(("no", "none", "nope", "nothing", "not"))
@@ -93,9 +99,24 @@ def find_passages(
         phrase = _accused(text, verdict.span if accuses and verdict.span else (start, len(text)), accuses)
         if phrase is not None and not _is_general(phrase.text):
             return Found((phrase,))
+        if phrase is not None:
+            named = _accused_elsewhere(text, start, image_roles)
+            if named:
+                return Found(named)
     label = _ANSWER.match(text, start)
     whole = _passage(text, label.end() if label else start, len(text), "whole")
     return Found((), "names-nothing") if _is_general(whole.text) else Found((whole,))
+
+
+def _accused_elsewhere(text: str, start: int, image_roles: Sequence[Role]) -> tuple[Passage, ...]:
+    """Cut the phrases out of the other sentences that accuse: the conclusion often says only that something is wrong."""
+    named = []
+    for sentence in _sentences(text, start):
+        verdict = read_verdict(sentence.text, yes_means=None, image_roles=image_roles)
+        phrase = _accused(text, sentence.span, True) if verdict.claim == "anomalous" else None
+        if phrase is not None and not _is_general(phrase.text):
+            named.append(phrase)
+    return tuple(named)
 
 
 def _no_passage(verdict: Verdict, text: str) -> str | None:
