@@ -5,8 +5,8 @@ Run: OMP_NUM_THREADS=1 python scripts/bench_mapping.py (about five minutes). One
 PyPI package. Every ratio is of two times measured in this very run. Long texts gain less from batches, as one core
 is busy with arithmetic: there most of the gain is that equal ones are embedded once.
 
-Ceilings are percent of correct names that are mapped to themselves. Where answers are described, the description is
-our own of that very class, word for word the label's: no model describes so well.
+Ceilings are percent of correct names that are mapped to themselves. Where answers are described, it is by our own
+description of that very class, word for word the label's: no model describes so well.
 """
 
 import argparse

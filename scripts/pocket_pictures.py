@@ -4,30 +4,24 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import pocket_depth
+import pocket_parts
+import pocket_scenes
+import pocket_series
 from pocket_canvas import COLUMN, ROW, Field, Rng
-from pocket_parts import DEFECTS as PART_DEFECTS
-from pocket_parts import OUTLINES, draw_design, draw_part, other_colour, other_kind
-from pocket_scenes import (
-    DEPTH_DEFECTS,
-    SCENE_DEFECTS,
-    SERIES_DEFECTS,
-    depth_style,
-    draw_depth,
-    draw_scene,
-    draw_series,
-    scene_style,
-    series_style,
-)
+from pocket_designs import OUTLINES, draw_design, other_colour, other_kind
+from pocket_parts import draw_part
 
 KINDS = ("part", "series", "depth", "scene")
-DEFECTS = ("", *PART_DEFECTS, *SERIES_DEFECTS, *DEPTH_DEFECTS, *SCENE_DEFECTS)  # index 0: nothing wrong
+MODULES = (pocket_parts, pocket_series, pocket_depth, pocket_scenes)
+DEFECTS = ("", *(name for module in MODULES for name in module.DEFECTS))  # index 0: nothing wrong
 PLACES = ("top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right")
 SAME, RECOLOURED, OTHER_KIND = 0, 1, 2
 GRID = 8
 MAKERS = {
-    "series": (series_style, draw_series, SERIES_DEFECTS),
-    "depth": (depth_style, draw_depth, DEPTH_DEFECTS),
-    "scene": (scene_style, draw_scene, SCENE_DEFECTS),
+    "series": (pocket_series.series_style, pocket_series.draw_series, pocket_series.DEFECTS),
+    "depth": (pocket_depth.depth_style, pocket_depth.draw_depth, pocket_depth.DEFECTS),
+    "scene": (pocket_scenes.scene_style, pocket_scenes.draw_scene, pocket_scenes.DEFECTS),
 }
 
 
@@ -72,7 +66,7 @@ def draw_group(rng: Rng, group: int) -> list[dict]:
         wanted = ["", "", *(str(rng.choice(defects)) for _ in range(2))]
         return [record(kind, group, SAME, name, draw(rng, style, name or None), nothing, 255) for name in wanted]
     design = draw_design(rng)
-    known = [name for name in PART_DEFECTS if design.pieces or name != "misplaced piece"]
+    known = [name for name in pocket_parts.DEFECTS if design.pieces or name != "misplaced piece"]
     plans = [(design, SAME, ""), (design, SAME, "")]
     plans += [(design, SAME, str(name)) for name in rng.choice(known, 3, replace=False)]
     plans += [(other_colour(rng, design), RECOLOURED, ""), (other_kind(rng, design), OTHER_KIND, "")]

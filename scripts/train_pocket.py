@@ -9,25 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pocket_model import (
-    GRID,
-    PATCH,
-    TEXT_WIDTH,
-    VISION_WIDTH,
-    build_model,
-    build_processor,
-    chat_text,
-    save,
-    train_tokenizer,
-)
-from pocket_parts import OUTLINES
-from pocket_pictures import DEFECTS, KINDS, OTHER_KIND, RECOLOURED, SAME
+from pocket_model import GRID, build_model, build_processor, chat_text, save, train_tokenizer
+from pocket_pictures import KINDS, OTHER_KIND, RECOLOURED
+from pocket_pool import PART, Pool, draw_queries
+from pocket_sight import Heads, Optimisers, patch_tokens, sight_loss, whiten
 from pocket_words import answer_of, choose, corpus, kind_prompts
 from torch import Tensor, nn
 from torch.nn import functional
 
 SIGHT_PEAK = 5e-3
-PART = KINDS.index("part")
 MODES = (
     ("chat", False, 0.50),
     ("chat", True, 0.30),
@@ -35,90 +25,6 @@ MODES = (
     ("json", False, 0.07),
     ("json", True, 0.03),
 )
-
-
-class Pool:
-    """All drawn pictures with their labels, and who belongs to which make."""
-
-    def __init__(self, folder: Path, least: int = 1) -> None:
-        paths = sorted(path for path in folder.glob("shard-*.npz") if not path.name.endswith(".part.npz"))
-        shards = [np.load(path) for path in paths]
-        if len(shards) < least:
-            raise SystemExit(f"{folder} holds {len(shards)} shards, fewer than {least}: draw them first.")
-        names = shards[0].files
-        self.labels = {
-            name: np.concatenate([shard[name] for shard in shards]) for name in names if name != "picture"
-        }
-        self.pictures = np.concatenate([shard["picture"] for shard in shards])
-        offsets = np.cumsum([0] + [int(shard["group"].max()) + 1 for shard in shards[:-1]])
-        self.group = np.concatenate(
-            [shard["group"] + offset for shard, offset in zip(shards, offsets, strict=True)]
-        )
-        self.size = len(self.pictures)
-        self.first = np.searchsorted(
-            self.group, self.group
-        )  # groups are stored one after another, two normals first
-        damaged, role = self.labels["defect"] > 0, self.labels["role"]
-        part = self.labels["kind"] == PART
-        self.normal = np.flatnonzero(~damaged & (role == SAME))
-        self.alone_normal = np.flatnonzero(~damaged)
-        self.damaged = np.flatnonzero(damaged & (self.labels["place"] < 9))  # a scratch may leave no pixel
-        self.changed = np.flatnonzero(role != SAME)
-        self.parts = np.flatnonzero(part)
-
-    def pixels(self, index: np.ndarray) -> Tensor:
-        """Return pictures as the processor would: [n, 3, side, side], normalised."""
-        mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(1, 3, 1, 1)
-        deviation = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(1, 3, 1, 1)
-        return (torch.from_numpy(self.pictures[index]).permute(0, 3, 1, 2).float() / 255 - mean) / deviation
-
-    def reference(self, rng: np.random.Generator, query: np.ndarray) -> np.ndarray:
-        """Choose another normal picture of the same make for each query."""
-        first = self.first[query]
-        choice = first + rng.integers(0, 2, len(query))
-        return np.where(choice == query, first + 1 - (choice - first), choice)
-
-
-class Heads(nn.Module):
-    """Readings that only training uses: of patches, of whole pictures, of a comparison."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.patch = nn.Linear(VISION_WIDTH, len(DEFECTS))
-        self.whole = nn.Sequential(nn.LayerNorm(VISION_WIDTH), nn.Linear(VISION_WIDTH, len(DEFECTS) + len(KINDS)))
-        self.outline = nn.Linear(VISION_WIDTH, len(OUTLINES))
-        self.colour = nn.Linear(VISION_WIDTH, 3)
-        self.differs = nn.Sequential(nn.LayerNorm(TEXT_WIDTH), nn.Linear(TEXT_WIDTH, 2))
-
-
-def sight_loss(heads: Heads, tokens: Tensor, pool: Pool, index: np.ndarray) -> Tensor:
-    """Compare what the heads read in patch tokens [n, 64, width] with the truth."""
-    labels = {
-        name: torch.from_numpy(values[index].astype(np.int64))
-        for name, values in pool.labels.items()
-        if name not in ("colour", "group")
-    }
-    covered = labels["patches"].flatten(1)
-    target = torch.where(covered >= 2, labels["defect"][:, None], 0)
-    target = torch.where(covered == 1, -100, target)
-    weight = torch.ones(len(DEFECTS))
-    weight[0] = 0.25
-    loss = functional.cross_entropy(heads.patch(tokens).float().flatten(0, 1), target.flatten(), weight)
-    pooled = tokens.mean(1)
-    whole = heads.whole(pooled).float()
-    loss = loss + 0.3 * functional.cross_entropy(whole[:, : len(DEFECTS)], labels["defect"])
-    loss = loss + 0.1 * functional.cross_entropy(whole[:, len(DEFECTS) :], labels["kind"])
-    part = labels["kind"] == PART
-    if part.any():
-        colour = torch.from_numpy(pool.labels["colour"][index]).float()[part]
-        loss = loss + 3.0 * functional.mse_loss(heads.colour(pooled).float()[part], colour)
-        loss = loss + 0.15 * functional.cross_entropy(heads.outline(pooled).float()[part], labels["outline"][part])
-    return loss
-
-
-def patch_tokens(model: nn.Module, pixels: Tensor) -> Tensor:
-    """Return the vision tower's patch tokens without the class token."""
-    return model.model.vision_tower(pixels).last_hidden_state[:, 1:]
 
 
 @dataclass
@@ -143,53 +49,6 @@ class Clock:
         )
 
 
-def whiten(model: nn.Module, pool: Pool, rng: np.random.Generator) -> None:
-    """Start the patch embedding from whitened principal components, so that thin lines weigh like colours."""
-    embeddings = model.model.vision_tower.embeddings
-    pixels = pool.pixels(rng.integers(0, pool.size, 1500))
-    patches = functional.unfold(pixels, PATCH, stride=PATCH).transpose(1, 2).reshape(-1, 3 * PATCH * PATCH)
-    patches = patches - patches.mean(0)
-    values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
-    order = values.argsort(descending=True)[:VISION_WIDTH]
-    filters = (vectors[:, order] / (values[order] + 1e-2).sqrt()).T
-    with torch.no_grad():
-        embeddings.patch_embedding.weight.copy_(filters.reshape(embeddings.patch_embedding.weight.shape))
-        embeddings.position_embedding.weight[1:].copy_(0.5 * grid_waves())
-
-
-def grid_waves() -> Tensor:
-    """Return sines and cosines of column and row of each patch, [64, width]."""
-    rows, columns = torch.meshgrid(torch.arange(GRID), torch.arange(GRID), indexing="ij")
-    speeds = 1.0 / 50 ** (torch.arange(VISION_WIDTH // 4) / (VISION_WIDTH // 4))
-    angles = [axis.reshape(-1, 1) * speeds * 1.5 for axis in (columns, rows)]
-    return torch.cat([wave(angle) for angle in angles for wave in (torch.sin, torch.cos)], 1)
-
-
-class Optimisers:
-    """Muon for the matrices inside the layers, AdamW for everything else."""
-
-    def __init__(self, groups: list[tuple[nn.Module, float]]) -> None:
-        matrices, others = [], []
-        for module, peak in groups:
-            for name, parameter in module.named_parameters():
-                inner = parameter.ndim == 2 and ".layers." in f".{name}"
-                (matrices if inner else others).append({"params": [parameter], "peak": peak})
-        adam = torch.optim.AdamW(others, weight_decay=0.02, betas=(0.9, 0.98))
-        self.all = [adam, torch.optim.Muon(matrices, weight_decay=0.02, adjust_lr_fn="match_rms_adamw")]
-        self.parameters = [parameter for group in [*matrices, *others] for parameter in group["params"]]
-
-    def step(self, loss: Tensor, factor: float) -> None:
-        """Take one clipped step."""
-        for optimiser in self.all:
-            for group in optimiser.param_groups:
-                group["lr"] = group["peak"] * factor
-            optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        for optimiser in self.all:
-            optimiser.step()
-
-
 def train_sight(model: nn.Module, heads: Heads, source: Path, clock: Clock, rng: np.random.Generator) -> None:
     """Teach the vision tower what each patch shows."""
     pool = Pool(source)
@@ -210,23 +69,6 @@ def train_sight(model: nn.Module, heads: Heads, source: Path, clock: Clock, rng:
             )
         if step in (100, 300, 600, 1000) and len(list(source.glob("shard-*.npz"))) * 2000 > pool.size:
             pool = Pool(source)
-
-
-def draw_queries(rng: np.random.Generator, pool: Pool, count: int, shots: int) -> np.ndarray:
-    """Choose about as many sound as damaged pictures; with a reference, also changed ones."""
-    if not shots:
-        half = count // 2
-        return np.concatenate([rng.choice(pool.alone_normal, half), rng.choice(pool.damaged, count - half)])
-    changed, damaged, part = int(count * 0.20), int(count * 0.32), int(count * 0.27)
-    kinds = pool.labels["kind"][pool.normal] == PART
-    return np.concatenate(
-        [
-            rng.choice(pool.changed, changed),
-            rng.choice(pool.damaged, damaged),
-            rng.choice(pool.normal[kinds], part),
-            rng.choice(pool.normal[~kinds], count - changed - damaged - part),
-        ]
-    )
 
 
 class Writer:
@@ -377,9 +219,7 @@ def main() -> None:
     rng = np.random.default_rng(given.seed)
     tokenizer = train_tokenizer(corpus(kind_prompts()))
     processor, model, heads = build_processor(tokenizer), build_model(tokenizer), Heads()
-    model.set_attn_implementation(
-        {"vision_config": "lean", "text_config": "lean"}
-    )  # the faster ones on a CPU in bfloat16
+    model.set_attn_implementation({"vision_config": "lean", "text_config": "lean"})
     print(
         json.dumps({"vocabulary": len(tokenizer), "parameters": sum(p.numel() for p in model.parameters())}),
         flush=True,

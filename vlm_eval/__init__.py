@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vlm_eval.prompting.render import render_prompt
     from vlm_eval.quick import Run, open_run, run
     from vlm_eval.scoring.choice import read_choice
+    from vlm_eval.scoring.label_space import load_label_space
+    from vlm_eval.scoring.mapping import MappedAnswer, map_answers
     from vlm_eval.scoring.verdict import Verdict, read_verdict
     from vlm_eval.scoring.vqa import normalize_vqa, vqa_accuracy
     from vlm_eval.scoring.words import word_match
@@ -24,10 +26,13 @@ _HOMES = {  # where each public name lives
     "Cell": "prompting.cells",
     "Dataset": "data.loading",
     "Ingredients": "prompting.cells",
+    "MappedAnswer": "scoring.mapping",
     "Run": "quick",
     "Verdict": "scoring.verdict",
     "choose_references": "data.selection",
     "load_dataset": "data.loading",
+    "load_label_space": "scoring.label_space",
+    "map_answers": "scoring.mapping",
     "open_run": "quick",
     "read_choice": "scoring.choice",
     "read_verdict": "scoring.verdict",
@@ -44,10 +49,13 @@ __all__ = [
     "Cell",
     "Dataset",
     "Ingredients",
+    "MappedAnswer",
     "Run",
     "Verdict",
     "choose_references",
     "load_dataset",
+    "load_label_space",
+    "map_answers",
     "normalize_vqa",
     "open_run",
     "read_choice",

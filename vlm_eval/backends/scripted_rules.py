@@ -1,6 +1,7 @@
 """Rules for the scripted backend: which request gets which answer, as people write them in JSONL, CSV or YAML."""
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -81,13 +82,14 @@ def _rule(path: Path, number: int, row: Any) -> Rule:
 
 
 def _rows(path: Path) -> Iterator[Any]:
+    # Not splitlines(): that ends a line at a form feed and at U+2028 too, which an answer may well hold.
     text = path.read_text(encoding="utf-8-sig")
     if path.suffix == ".csv":
-        for row in csv.DictReader(text.splitlines()):
+        for row in csv.DictReader(io.StringIO(text)):
             # An empty cell is a column not given; but an empty answer is an answer where nothing fails.
             kept = {name for name, value in row.items() if value} | (set() if row.get("failure") else {"answer"})
             yield {name: value for name, value in row.items() if name in kept}
     elif path.suffix == ".jsonl":
-        yield from (json.loads(line) for line in text.splitlines() if line.strip())
+        yield from (json.loads(line) for line in text.split("\n") if line.strip())
     else:
         yield from yaml.safe_load(text) or ()

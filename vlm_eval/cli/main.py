@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from vlm_eval.cli import datasets, models, preview, prompts, report, run, score
+from vlm_eval.cli import datasets, describe, models, preview, prompts, report, run, score
 from vlm_eval.errors import BackendUnavailable, VlmEvalError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("preview")(preview.preview)
 app.command("score")(score.score)
+app.command("describe")(describe.describe)
 app.command("report")(report.report)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(prompts.app, name="prompts")

@@ -51,11 +51,17 @@ def build_experiment(
     from vlm_eval.runs.experiment import parse_experiment, read_experiment
 
     data = read_experiment(file).model_dump(exclude_unset=True) if file else {}
+    generation = {**(data.get("generation") or {}), **(values.get("generation") or {})}
     data |= {name: value for name, value in values.items() if value is not None}
+    data["generation"] = generation
+    if ablate is not None and (levels is not None or shots is not None):
+        raise ExperimentError("--ablate makes a grid of its own; leave out --levels and --shots, or leave it out.")
     if ablate is not None:
         data |= {"grid": {name: [0, 1] for name in _split(ablate)}, "levels": None, "shots": None}
     if levels is not None or shots is not None:
-        data |= {"grid": None, "levels": _split(levels or "naive"), "shots": _numbers(shots or "0")}
+        data["grid"] = None
+        data |= {"levels": _split(levels)} if levels is not None else {}
+        data |= {"shots": _numbers(shots)} if shots is not None else {}
     if models:
         data["models"] = [_with_settings(entry, models) for entry in data.get("models", [])]
     if root is not None:
@@ -65,6 +71,13 @@ def build_experiment(
             flag = name.removesuffix("s")
             raise ExperimentError(f"No {flag} is given. Name an experiment file, or use --{flag}.")
     return parse_experiment(data, str(file) if file else "The command line")
+
+
+def run_name(file: Path | None, dataset: str) -> str:
+    """Name a run after its experiment file, or after its first data set."""
+    path = file or Path(dataset)
+    name = path.resolve().stem if path.exists() else path.stem
+    return "".join(character if character.isalnum() or character in "._-" else "-" for character in name) or "run"
 
 
 def _with_settings(entry: Any, settings: dict[str, Any]) -> dict[str, Any]:

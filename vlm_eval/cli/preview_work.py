@@ -25,7 +25,10 @@ def show_preview(plan: Plan, sample_name: str | None, cell_name: str | None, out
             console.print(Text(f"  picture {number} ({view.role}): {view.path.name}", style="dim"))
         console.print(Text(prompt.text), "")
         rows.append(SheetRow(f"{cell.name}   {sample.id}", prompt))
-    contact_sheet(rows).save(out)
+    try:
+        contact_sheet(rows).save(out)
+    except (OSError, ValueError) as error:
+        raise ExperimentError(f"The contact sheet {out} cannot be written ({error}). Name a .png file.") from error
     console.print(Text.assemble("Contact sheet: ", (str(out), "bold")))
 
 

@@ -46,6 +46,9 @@ class ProgressBar:
         known = growth.total - growth.added
         grown = f", {growth.added} of them new" if known and growth.added else ""
         self.console.print(Text(f"{growth.total} asks planned{grown}; {open_requests} requests to send"))
+        if growth.revised:
+            said = "items say something else than when they were first planned; their answers are judged again"
+            self.console.print(Text(f"{growth.revised} {said}", style="yellow"))
 
     def model_started(self, name: str, open_requests: int) -> None:
         """Add a model's line."""

@@ -86,14 +86,14 @@ def run(
             "revision": revision,
         },
     )
-    folder = out or Path("runs") / (experiment.stem if experiment else Path(built.dataset[0]).stem)
+    folder = out or Path(built.out or Path("runs") / options.run_name(experiment, built.dataset[0]))
     code = run_work.run_experiment(
         built,
         folder,
-        prompts=tuple(prompts or ()),
-        cards=tuple(datasets or ()),
+        prompts=tuple(prompts or map(Path, built.prompts)),
+        cards=tuple(datasets or map(Path, built.datasets)),
         dry_run=dry_run,
         local_only=local_only,
-        prices=prices,
+        prices=prices or (Path(built.prices) if built.prices else None),
     )
     raise typer.Exit(code)

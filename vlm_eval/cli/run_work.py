@@ -8,7 +8,7 @@ from rich.text import Text
 from vlm_eval.backends.endpoint import receiving_host
 from vlm_eval.backends.prices import read_prices
 from vlm_eval.cli.progress import ProgressBar
-from vlm_eval.errors import ExperimentError
+from vlm_eval.errors import ExperimentError, RunFolderError
 from vlm_eval.reports.run_info import read_info
 from vlm_eval.reports.write import ReportFiles, write_report
 from vlm_eval.runs.experiment import Experiment
@@ -47,8 +47,14 @@ def run_experiment(
 def show_report(folder: Path, out: Path | None) -> ReportFiles:
     """Print a run's tables and write its files; a run without answers gets a report that says so."""
     console = Console()
+    target = out or folder / "report"
     frame = read_frame(folder)
-    files = write_report(frame, out or folder / "report", info=read_info(folder), console=console)
+    try:
+        files = write_report(frame, target, info=read_info(folder), console=console)
+    except OSError as error:
+        raise RunFolderError(
+            f"The report cannot be written to {target} ({error}). Choose another --out."
+        ) from error
     console.print()
     console.print(Text.assemble("Tables and figures: ", (str(files.folder), "bold")), soft_wrap=True)
     return files

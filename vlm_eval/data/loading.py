@@ -1,21 +1,18 @@
 """Loads a data set: finds the card, finds the data, reads the samples and checks what every data set must hold."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlm_eval.data.cards import check_card, list_cards, load_card
+from vlm_eval.data.ad_hoc import ad_hoc_card
+from vlm_eval.data.cards import list_cards, load_card
 from vlm_eval.data.readers import READERS
 from vlm_eval.data.samples import Note
 from vlm_eval.data.schema import Card
 from vlm_eval.errors import CardError
 from vlm_eval.flow import Sample
-
-TABLES = frozenset({".csv", ".jsonl", ".parquet"})
-
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -34,7 +31,7 @@ def load_dataset(
     Args:
         name_or_path: a card's name (which comes before a folder of the same name) or YAML path; a folder with a
             normal and an anomalous folder in it, or with unlabelled pictures; a table (.csv, .jsonl, .parquet)
-            with the columns `image` and `label`.
+            with the columns `image` and `label`; a folder that the Hugging Face library's `save_to_disk` wrote.
         root: where the data is; overrides the card's environment variable and root.
         search: folders with the user's own cards.
 
@@ -42,7 +39,12 @@ def load_dataset(
         CardError: the card, the data's place or the data's layout cannot be used.
         MissingExtraError: the card's reader needs a package that is not installed.
     """
-    card = _card_for(name_or_path, search)
+    listed = str(name_or_path) in list_cards(search)
+    card = None if listed else ad_hoc_card(name_or_path)
+    if card is None:
+        card = load_card(name_or_path, search)
+    else:
+        root = root or card.root  # a path that was given comes before the environment variable
     place = find_root(card, root)
     try:
         found = list(READERS[card.reader].read(card, place))
@@ -65,7 +67,7 @@ def find_root(card: Card, root: str | Path | None = None) -> Path:
     if stated is None:
         default = READERS[card.reader].default_root
         if default is not None:
-            return default()
+            return _plain(default())
         raise CardError(
             f"The data of {card.name} is not on this machine as far as the card knows. {_remedy(card)}"
         )
@@ -74,33 +76,19 @@ def find_root(card: Card, root: str | Path | None = None) -> Path:
         raise CardError(f"The data of {card.name} is not at {place}. {_remedy(card)}")
     if place.is_file() and not READERS[card.reader].file_root:
         raise CardError(f"{place} is a file, but the reader {card.reader} needs a folder. {_remedy(card)}")
-    return place
+    return _plain(place)
+
+
+def _plain(place: Path) -> Path:
+    """Take the `..` out of a root, so that the paths below it can be stated relative to it."""
+    plain = Path(os.path.normpath(place))
+    # Behind a link, `..` is not the folder before it in the path.
+    return plain if not place.exists() or (plain.exists() and plain.samefile(place)) else place.resolve()
 
 
 def _remedy(card: Card) -> str:
     obtain = f"{card.obtain.rstrip('.')}. " if card.obtain else f"See {card.homepage}. " if card.homepage else ""
     return f"{obtain}Then pass --root FOLDER or set {card.root_variable}"
-
-
-def _card_for(name_or_path: str | Path, search: Sequence[Path]) -> Card:
-    if str(name_or_path) in list_cards(search):
-        return load_card(name_or_path, search)
-    path = Path(name_or_path).expanduser()
-    if path.suffix.lower() in TABLES:
-        if not path.is_file():
-            raise CardError(f"The table {path} does not exist. Give the path of a .csv, .jsonl or .parquet file")
-        return _ad_hoc(path, "table")
-    if path.is_dir():
-        return _ad_hoc(path, "folders")
-    return load_card(name_or_path, search)
-
-
-def _ad_hoc(path: Path, reader: str) -> Card:
-    """Make the card of a folder or table that comes without one; it knows no class and no licence."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().stem).strip("-._") or "data"
-    return check_card(
-        {"name": name, "title": path.name, "reader": reader, "root": str(path), "licence": "not stated"}, path
-    )
 
 
 def _refuse_empty(card: Card, place: Path, samples: Sequence[Sample]) -> None:

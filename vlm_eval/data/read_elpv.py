@@ -30,7 +30,9 @@ def read_elpv(card: Card, root: Path) -> Iterable[Sample | Note]:
     if not file.is_file():
         raise CardError(f"{file} is missing. Reinstall the package: pip install --force-reinstall elpv-dataset")
     graded = 0
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), start=1):
+        if not line:
+            continue
         path, probability, kind = _cells(line, f"{file}, line {number}")
         if probability not in (0.0, 1.0):
             graded += 1

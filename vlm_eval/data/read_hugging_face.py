@@ -22,7 +22,8 @@ class HuggingFaceOptions(RowOptions):
 def read_hugging_face(card: Card, root: Path) -> Iterable[Sample | Note]:
     """Yield one sample a row of a split. Pictures stay encoded; embedded ones are kept in the cache folder."""
     options = HuggingFaceOptions.model_validate(card.options)
-    return samples_from_rows(card, _rows(card, options, _open(card, options, root)), options, root)
+    rows = _rows(card, options, _open(card, options, root))
+    return samples_from_rows(card, rows, options, root, files_anywhere=True)
 
 
 def _open(card: Card, options: HuggingFaceOptions, root: Path) -> Any:

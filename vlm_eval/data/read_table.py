@@ -1,6 +1,7 @@
 """Reads tables: CSV, JSON lines and Parquet, with pictures by path or embedded."""
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -48,7 +49,8 @@ def table_rows(file: Path, encoding: str = "utf-8", delimiter: str = ",") -> Ite
 
 
 def _csv_rows(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[str, Row]]:
-    reader = csv.DictReader(_read_text(file, encoding).splitlines(keepends=True), delimiter=delimiter)
+    # Not splitlines(): that ends a line at a form feed and at U+2028 too, which a cell may well hold.
+    reader = csv.DictReader(io.StringIO(_read_text(file, encoding)), delimiter=delimiter)
     # Names such as " hemorrhage" occur: a blank after the comma is no part of the name.
     reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
     try:
@@ -62,7 +64,7 @@ def _csv_rows(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[str, 
 
 
 def _json_rows(file: Path, encoding: str) -> Iterator[tuple[str, Row]]:
-    for number, line in enumerate(_read_text(file, encoding).splitlines(), start=1):
+    for number, line in enumerate(_read_text(file, encoding).split("\n"), start=1):
         if not line.strip():
             continue
         where = f"{file}, line {number}"

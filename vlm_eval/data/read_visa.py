@@ -31,14 +31,14 @@ def read_visa(card: Card, root: Path) -> Iterable[Sample]:
     maker = SampleMaker(card)
 
     @cache
-    def types(object_class: str) -> dict[str, str]:
-        return _defect_types(root / object_class / "image_anno.csv")
+    def types(file: Path) -> dict[str, str]:
+        return _defect_types(file)
 
     for where, row in table_rows(file):
         lacking = [name for name in _COLUMNS if name not in row]
         if lacking:
             raise CardError(f"{where}: there is no column {lacking[0]!r}; VisA's are {', '.join(_COLUMNS)}")
-        yield maker.make(_found(row, where, root, types(row["object"])))
+        yield maker.make(_found(row, where, root, types(inside(root, f"{row['object']}/image_anno.csv", where))))
 
 
 def _found(row: Row, where: str, root: Path, types: dict[str, str]) -> Found:

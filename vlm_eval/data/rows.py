@@ -78,7 +78,7 @@ class RowOptions(Strict):
 
 
 def samples_from_rows(
-    card: Card, rows: Iterable[tuple[str, Row]], options: RowOptions, root: Path
+    card: Card, rows: Iterable[tuple[str, Row]], options: RowOptions, root: Path, *, files_anywhere: bool = False
 ) -> Iterator[Sample | Note]:
     """Yield one sample a row.
 
@@ -87,6 +87,8 @@ def samples_from_rows(
         rows: (where it stands, row); the place is used in messages ("labels.csv, line 3").
         options: the column map and the meaning of labels.
         root: the folder that paths are relative to and may not leave.
+        files_anywhere: a cell {"path": ...} names a file of the Hugging Face library's own choosing, outside the
+            root as well.
 
     Raises:
         CardError: a column is missing, a label is not understood, a path leads out of the root.
@@ -96,7 +98,7 @@ def samples_from_rows(
         if number == 0:
             options, notes = _fit(card, row, options, where)
             yield from notes
-        mapper = _Mapper(row, where, number, options, root)
+        mapper = _Mapper(row, where, number, options, root, files_anywhere)
         yield maker.make(mapper.found(), mapper.metadata())
 
 
@@ -119,9 +121,12 @@ def _fit(card: Card, row: Row, options: RowOptions, where: str) -> tuple[RowOpti
 class _Mapper:
     """Reads one row."""
 
-    def __init__(self, row: Row, where: str, number: int, options: RowOptions, root: Path) -> None:
+    def __init__(
+        self, row: Row, where: str, number: int, options: RowOptions, root: Path, files_anywhere: bool
+    ) -> None:
         self._row, self._where, self._number = row, where, number
         self._options, self._columns, self._root = options, options.columns, root
+        self._files_anywhere = files_anywhere
 
     def found(self) -> Found:
         source, path = self._picture(self._cell(self._columns.image))
@@ -171,12 +176,11 @@ class _Mapper:
         data = embedded(value, self._where)
         if data is not None:
             return keep_picture(data), f"{self._number:06d}"
-        if isinstance(value, Mapping):
-            # A Hugging Face picture that is no bytes is a file of that library's own choosing.
-            return Path(str(value["path"])), f"{self._number:06d}"
-        stated = _text(value)
+        stated = _text(value.get("path") if isinstance(value, Mapping) else value)
         if not stated:
             raise CardError(f"{self._where}: the column {self._columns.image!r} is empty; it must name a picture")
+        if isinstance(value, Mapping) and self._files_anywhere:
+            return Path(stated), f"{self._number:06d}"
         if pattern and self._options.pattern:
             stated = self._options.pattern.format(stated)
         file = inside(self._root, stated, self._where)

@@ -57,9 +57,9 @@ def select(samples: Iterable[Sample], limit: int | None, seed: int) -> tuple[Sam
 def choose_references(samples: Sequence[Sample], shots: int, reference_seed: int) -> References:
     """Choose `shots` normal references a class: the same for every query and every cell.
 
-    They come from the training split; a class without one gives normal test items, which are withdrawn. A data set
-    whose items bring their own references (template/test pairs) needs no others. Choose before `select`, from all
-    samples.
+    They come from the training split; a class without one gives normal test items, which are withdrawn. So is
+    every test item of the class whose file has the same bytes as a reference. A data set whose items bring their
+    own references (template/test pairs) needs no others. Choose before `select`, from all samples.
 
     Raises:
         CardError: a class has too few normal items, or only some items bring references of their own.
@@ -77,11 +77,35 @@ def choose_references(samples: Sequence[Sample], shots: int, reference_seed: int
             name, [sample for sample in samples if sample.object_class == name], shots, reference_seed
         )
         by_class[name] = tuple(sample.sources[0] for sample in chosen)
-        paths = set(by_class[name])
-        withdrawn |= {
-            sample.id for sample in evaluated if sample.object_class == name and sample.sources[0] in paths
-        }
+        withdrawn |= _shown_as_reference([one for one in evaluated if one.object_class == name], by_class[name])
     return References(by_class, frozenset(withdrawn))
+
+
+def _shown_as_reference(samples: Sequence[Sample], references: Sequence[Path]) -> set[str]:
+    """Find the items whose picture is one of the references, by its path or by its bytes."""
+    paths, sizes = set(references), {_size(path) for path in references} - {None}
+    digests = {digest for path in references if (digest := _digest(path))}
+    return {
+        sample.id
+        for sample in samples
+        if (path := sample.sources[0]) in paths or (_size(path) in sizes and _digest(path) in digests)
+    }
+
+
+def _size(path: Path) -> int | None:
+    """Return a file's size in bytes, None where it cannot be read; only files of equal size need hashing."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _choose(name: str, samples: Sequence[Sample], shots: int, reference_seed: int) -> Sequence[Sample]:

@@ -41,4 +41,4 @@ def _table(code: IntArray, clusters: IntArray, drawn: IntArray, alone: bool, siz
     if alone:
         return np.bincount(code[drawn], minlength=size).astype(np.float64)
     counts = np.bincount(drawn, minlength=int(clusters.max()) + 1)
-    return np.bincount(code, weights=counts[clusters], minlength=size)
+    return np.bincount(code, weights=counts[clusters], minlength=size).astype(np.float64)

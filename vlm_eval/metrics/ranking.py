@@ -66,6 +66,16 @@ def average_precision(gold: IntArray, score: FloatArray) -> float | None:
     return float(np.sum(steps * curve.true_positives / curve.flagged))
 
 
+def mean_average_precision(gold: IntArray, score: FloatArray, parts: IntArray) -> float | None:
+    """Return MAP: the mean over parts (classes) of the average precision within each part.
+
+    Parts that hold one class of gold only are left out; None where none is left.
+    """
+    values = [average_precision(gold[parts == part], score[parts == part]) for part in np.unique(parts)]
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
 @dataclass(frozen=True, slots=True)
 class F1Max:
     """The best F1 over all thresholds and the score from which on items are flagged to reach it."""

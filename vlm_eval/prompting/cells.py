@@ -1,7 +1,7 @@
 """Ingredients, and the cells of an ablation grid."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
 from vlm_eval.errors import ExperimentError
@@ -52,6 +52,28 @@ def ingredients_of(level: str, *, shots: int = 0, marks: bool = False) -> Ingred
     if shots < 0:
         raise ExperimentError(f"The number of reference pictures is {shots}; it must be 0 or more.")
     return Ingredients(**LEVELS[level], shots=shots, marks=marks)
+
+
+def read_ingredients(
+    given: Ingredients | str | Iterable[str] | Mapping[str, int], shots: int | None = None
+) -> Ingredients:
+    """Read ingredients from a level's name, from their own names, or from levels by name; `shots` overrides.
+
+    Raises:
+        ExperimentError: an unknown level or ingredient, or fewer than 0 reference pictures.
+    """
+    if isinstance(given, str):
+        return ingredients_of(given, shots=shots or 0)
+    if not isinstance(given, Ingredients):
+        levels = dict(given) if isinstance(given, Mapping) else dict.fromkeys(given, 1)
+        levels.pop("task", None)
+        (cell,) = factorial({name: [int(level)] for name, level in levels.items()})
+        given = cell.ingredients
+    if shots is not None:
+        given = replace(given, shots=shots)
+    if given.shots < 0:
+        raise ExperimentError(f"The number of reference pictures is {given.shots}; it must be 0 or more.")
+    return given
 
 
 def cell_name(ingredients: Ingredients) -> str:

@@ -61,7 +61,9 @@ class Templates:
         raise PromptError(f"There is no template for {ingredient!r} under {', '.join(map(str, self.folders))}.")
 
     def path(self, name: str) -> Path | None:
-        """Return the file behind a template's name, the first folder's first."""
+        """Return the file behind a template's name, the first folder's first; never one outside these folders."""
+        if ".." in Path(name).parts or Path(name).is_absolute():
+            return None
         return next((folder / name for folder in self.folders if (folder / name).is_file()), None)
 
     def source(self, name: str) -> str:

@@ -1,6 +1,6 @@
 """From a Sample and a cell's ingredients to a Prompt."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from jinja2 import TemplateError, UndefinedError
 
 from vlm_eval.errors import PromptError
 from vlm_eval.flow import Prompt, Sample, Standard, Turn, View
-from vlm_eval.prompting.cells import Ingredients, ingredients_of
+from vlm_eval.prompting.cells import Ingredients, read_ingredients
 from vlm_eval.prompting.environment import Templates, open_templates, ordinal_word
 from vlm_eval.prompting.layouts import find_layout
 from vlm_eval.views.image import image_view
@@ -18,10 +18,10 @@ from vlm_eval.views.image import image_view
 
 def render_prompt(
     sample: Sample,
-    ingredients: Ingredients | str = "naive",
-    *,
+    ingredients: Ingredients | str | Iterable[str] | Mapping[str, int] = "naive",
     shots: int | None = None,
     layout: str = "chat",
+    *,
     references: Sequence[Path] | None = None,
     yes_no: bool = False,
     prompts: Sequence[Path] = (),
@@ -30,7 +30,8 @@ def render_prompt(
 
     Args:
         sample: what is inspected.
-        ingredients: a level (`naive`, `class`, `expert`, `rules`) or the ingredients themselves.
+        ingredients: a level (`naive`, `class`, `expert`, `rules`), the ingredients themselves, or their names
+            (`{"class", "standard"}`; the task is always on).
         shots: number of normal reference pictures; overrides the ingredients' own.
         layout: `chat`, `vqa`, `json` or one of your own.
         references: files of normal pictures, the sample's own by default; the first `shots` are shown.
@@ -41,10 +42,7 @@ def render_prompt(
         PromptError: a template needs what the card lacks, or there are too few references.
         ExperimentError: an unknown level.
     """
-    if isinstance(ingredients, str):
-        ingredients = ingredients_of(ingredients, shots=shots or 0)
-    elif shots is not None:
-        ingredients = Ingredients(ingredients.class_info, ingredients.standard, shots, ingredients.marks)
+    ingredients = read_ingredients(ingredients, shots)
     templates = open_templates(tuple(prompts))
     text = render_text(sample, ingredients, layout, templates, yes_no=yes_no)
     views = _views(sample, ingredients, sample.references if references is None else references)

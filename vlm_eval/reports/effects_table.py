@@ -32,8 +32,9 @@ def effects_table(panel: Panel, rows: Sequence[EffectRow], info: ReportInfo) -> 
         "Mean over the pairs of cells that differ in nothing else, on the same items. More overkill is a loss."
         f" Test: {tests}; p corrected by Holm over the {tested} tests of this table."
     )
+    notes = [note, *_unmatched(rows), *_equivalent(rows)]
     title = heading_text(f"What each ingredient adds: {table_title(panel, info)}")
-    return Group(title, table, Text(note, style="dim"), *(Text(line, style="dim") for line in _unmatched(rows)))
+    return Group(title, table, *(Text(line, style="dim") for line in notes))
 
 
 def contrast_name(row: EffectRow) -> str:
@@ -64,3 +65,12 @@ def p_text(p_value: float | None) -> str:
 def _unmatched(rows: Sequence[EffectRow]) -> list[str]:
     alone = {contrast_name(row): row.contrast.unmatched for row in rows if row.contrast.unmatched}
     return [f"{name}: without a partner, so not used: {', '.join(cells)}." for name, cells in alone.items()]
+
+
+def _equivalent(rows: Sequence[EffectRow]) -> list[str]:
+    """Name what is shown to do nothing: a claim of its own, uncorrected, at 5 %."""
+    shown = [f"{contrast_name(row)} on {row.measure}" for row in rows if row.equivalence.shown]
+    if not shown:
+        return []
+    margin = f"{100 * rows[0].equivalence.margin:g}"
+    return [f"Shown to change less than {margin} points (two one-sided tests): {', '.join(shown)}."]

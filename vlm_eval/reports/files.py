@@ -45,15 +45,16 @@ def ablation_rows(panel: Panel, results: Sequence[CellResult], info: ReportInfo)
         row |= {f"ingredient_{name}": level for name, level in settings.get(result.cell, {}).items()}
         row |= {"items": result.items, "clusters": result.measures["accuracy"].clusters}
         for name, estimate in result.measures.items():
-            row |= _fields(name, estimate)
+            row |= fields_of(name, estimate)
         row["score_source"] = SCORE_SOURCE if result.measures["auroc"].value is not None else None
         rows.append(row)
     return rows
 
 
-def _fields(name: str, estimate: Estimate) -> dict[str, Scalar]:
+def fields_of(name: str, estimate: Estimate) -> dict[str, Scalar]:
+    """Return the columns of an estimate: value, limits and the reason where one is lacking."""
     fields: dict[str, Scalar] = {name: _rounded(estimate.value)}
-    if name not in ("prevalence", "f1_max"):
+    if name not in ("prevalence", "f1_max", "aupr_pooled", "calibration_error"):
         fields |= {f"{name}_low": _rounded(estimate.low), f"{name}_high": _rounded(estimate.high)}
     if name.startswith(("auroc", "aupr")):
         fields[f"{name}_items"] = estimate.items
@@ -70,28 +71,44 @@ def _significant(value: float | None) -> float | None:
 
 def effect_table_rows(panel: Panel, rows: Sequence[EffectRow]) -> list[Row]:
     """List one row an effect: levels, difference with interval, p-values, test and what it rests on."""
-    return [
-        {
-            "model": panel.model,
-            "dataset": panel.card,
-            "ingredient": row.contrast.ingredient,
-            "baseline": str(row.contrast.baseline),
-            "level": str(row.contrast.level),
-            "measure": row.measure,
-            "difference": _rounded(row.effect.difference.value),
-            "low": _rounded(row.effect.difference.low),
-            "high": _rounded(row.effect.difference.high),
-            "p": _significant(row.effect.p_value),
-            "p_holm": _significant(row.adjusted_p),
-            "test": row.effect.test,
-            "pairs": len(row.contrast.pairs),
-            "items": row.effect.difference.items,
-            "clusters": row.effect.difference.clusters,
-            "note": row.effect.difference.reason,
-            "cells_without_partner": " ".join(row.contrast.unmatched) or None,
-        }
-        for row in rows
-    ]
+    return [_effect_row(panel, row) for row in rows]
+
+
+def _effect_row(panel: Panel, row: EffectRow) -> Row:
+    line: dict[str, Scalar] = {
+        "model": panel.model,
+        "dataset": panel.card,
+        "ingredient": row.contrast.ingredient,
+        "baseline": str(row.contrast.baseline),
+        "level": str(row.contrast.level),
+        "measure": row.measure,
+        "difference": _rounded(row.effect.difference.value),
+        "low": _rounded(row.effect.difference.low),
+        "high": _rounded(row.effect.difference.high),
+        "p": _significant(row.effect.p_value),
+        "p_holm": _significant(row.adjusted_p),
+        "test": row.effect.test,
+        "log_odds": _rounded(row.log_odds.value),
+        "log_odds_low": _rounded(row.log_odds.low),
+        "log_odds_high": _rounded(row.log_odds.high),
+        "log_odds_note": row.log_odds.reason,
+        "margin": row.equivalence.margin,
+        "p_equivalence": _significant(row.equivalence.p_value),
+        "equivalent": row.equivalence.shown,
+    }
+    for unit, price in row.prices.items():
+        line[f"extra_{unit}"] = _significant(price.extra)
+        line[f"{unit}_per_point"] = _significant(price.per_point.value)
+        line[f"{unit}_per_point_low"] = _significant(price.per_point.low)
+        line[f"{unit}_per_point_high"] = _significant(price.per_point.high)
+        line[f"{unit}_per_point_note"] = price.per_point.reason
+    return line | {
+        "pairs": len(row.contrast.pairs),
+        "items": row.effect.difference.items,
+        "clusters": row.effect.difference.clusters,
+        "note": row.effect.difference.reason,
+        "cells_without_partner": " ".join(row.contrast.unmatched) or None,
+    }
 
 
 def confusion_rows(panel: Panel, cell: str, confusion: Confusion) -> list[Row]:
@@ -138,3 +155,10 @@ def ledger_rows(panel: Panel, ledger: Ledger) -> list[Row]:
         for outcome, count in zip(ledger.columns, counts, strict=True)
         if count
     ]
+
+
+def class_ledger_rows(panel: Panel, counts: Sequence[tuple[tuple[str, str, str, str], int]]) -> list[Row]:
+    """List one row a cell, object class, gold and outcome that occurred."""
+    names = ("cell", "object_class", "gold", "outcome")
+    place: dict[str, Scalar] = {"model": panel.model, "dataset": panel.card}
+    return [place | dict(zip(names, key, strict=True)) | {"asks": asks} for key, asks in counts]

@@ -17,6 +17,11 @@ class ReportInfo(TypedDict, total=False):
     licences: Mapping[str, str]  # licence of the pictures by card
     notes: Sequence[str]  # what a reader of the tables must know, such as a contaminated effect
     cells: Sequence[tuple[str, Mapping[str, Scalar]]]  # in grid order: name and level by ingredient
+    defect_rate: float  # at which precision is told; 0.01 where absent
+    margin: float  # of the equivalence test, as a difference of rates; 0.05 where absent
+    costs: tuple[float, float]  # of a miss and of a false alarm, in any unit, for an operating point of least cost
+    prices: Mapping[str, tuple[float, float]]  # by model: dollars a million tokens in and out
+    published: Sequence[Mapping[str, Scalar]]  # numbers of others, see reports.published.read_published
 
 
 TOY_NOTE = (

@@ -1,5 +1,6 @@
 """The outcome ledger: what became of every ask, so that nothing is missing without a word."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pandas as pd
@@ -32,6 +33,14 @@ def read_ledger(panel: Panel) -> Ledger:
     table = table.reindex(index=list(panel.cells), columns=list(columns), fill_value=0)
     rows = tuple((str(cell), tuple(int(value) for value in table.loc[cell])) for cell in table.index)
     return Ledger(columns, rows)
+
+
+def class_ledger(panel: Panel) -> list[tuple[tuple[str, str, str, str], int]]:
+    """Count asks by (cell, object class, gold, outcome), those that occurred."""
+    asks = panel.asks
+    keys = [asks["cell"], asks["object_class"], asks["gold"], _outcomes(asks).rename("outcome")]
+    counts = Counter(zip(*(key.astype(str) for key in keys), strict=True))
+    return [((cell, name, gold, outcome), n) for (cell, name, gold, outcome), n in counts.items()]
 
 
 def _outcomes(asks: pd.DataFrame) -> pd.Series:

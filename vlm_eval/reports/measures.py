@@ -1,15 +1,18 @@
 """The numbers of one cell: every measure as an estimate with its interval, or the reason why it has none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vlm_eval.metrics.calibration import expected_calibration_error, squared_errors
+from vlm_eval.metrics.detection import DEFECT_RATE, detection, precision_at
 from vlm_eval.metrics.estimate import BoolArray, Estimate, FloatArray, IntArray, undefined
 from vlm_eval.metrics.jackknife import jackknife, macro_auroc
-from vlm_eval.metrics.ranking import average_precision, f1_max, undefined_reason
+from vlm_eval.metrics.ranking import average_precision, f1_max, mean_average_precision, undefined_reason
 from vlm_eval.metrics.rates import rate, simple_rate
 from vlm_eval.metrics.sampling import Sampling
 from vlm_eval.reports.panel import CellArrays, Panel
+from vlm_eval.reports.unanswerable import abstains_rightly
 
 LEAST_MASS = 0.5
 """Median probability of yes and no together under which a forced yes/no score is refused."""
@@ -41,15 +44,24 @@ class _Answered:
         return _Answered(self.gold[keep], self.yes[keep], self.no[keep], self.part[keep], drawn)
 
 
-def measure(panel: Panel, cell: str) -> CellResult:
-    """Compute every measure of one cell. The headline counts an item without a claim as wrong."""
+def measure(panel: Panel, cell: str, defect_rate: float = DEFECT_RATE) -> CellResult:
+    """Compute every measure of one cell. The headline counts an item without a claim as wrong.
+
+    Args:
+        panel: items of one model and dataset.
+        cell: name of the cell.
+        defect_rate: share of anomalous items at which precision is told beside the one observed.
+    """
     arrays = panel.cells[cell]
     here = arrays.answered
     if not here.any():
         reason = "no item has an answer" if panel.gold.size else "no item has a known gold verdict"
-        return CellResult(cell, 0, {name: undefined(reason) for name in MEASURES})
+        nothing = {name: undefined(reason) for name in MEASURES}
+        return CellResult(cell, 0, nothing | {"abstains_rightly": abstains_rightly(panel, cell)})
     answered = _Answered(panel.gold, arrays.yes, arrays.no, panel.class_of_item, panel.drawn).where(here)
     measures = _verdict_measures(answered) | _score_measures(panel, arrays)
+    measures |= _detection_measures(answered, measures, defect_rate)
+    measures["abstains_rightly"] = abstains_rightly(panel, cell)
     measures["words"] = simple_rate(arrays.words[here], answered.part, answered.drawn)
     if measures["words"].value is None:
         measures["words"] = undefined("the words scorer judged no answer of this cell")
@@ -74,9 +86,19 @@ MEASURES = [
     "auroc",
     "auroc_pooled",
     "aupr",
+    "aupr_pooled",
     "f1_max",
+    "brier",
+    "calibration_error",
+    "auroc_as_published",
+    "d_prime",
+    "criterion",
+    "precision_at_defect_rate",
+    "abstains_rightly",
     "words",
 ]
+_SCORED = ("auroc", "auroc_pooled", "aupr", "aupr_pooled", "f1_max", "brier", "calibration_error")
+_AS_PUBLISHED = "AUROC of hard labels, as some papers print it: the pooled balanced accuracy, no ranking"
 
 
 def _verdict_measures(items: _Answered) -> dict[str, Estimate]:
@@ -129,35 +151,61 @@ def _balanced(items: _Answered, right: FloatArray) -> Estimate:
     return rate(right, np.ones(right.size), part, items.drawn, weights)
 
 
-def _score_measures(panel: Panel, arrays: CellArrays) -> dict[str, Estimate]:
-    scored = ~np.isnan(arrays.score)
-    refusal = _refused(arrays, scored)
-    gold, score = panel.gold[scored], arrays.score[scored]
-    refusal = refusal or undefined_reason(gold, score)
-    if refusal:
-        return {name: undefined(refusal, score.size) for name in ("auroc", "auroc_pooled", "aupr", "f1_max")}
-    part, drawn = panel.class_of_item[scored], panel.drawn.subset(scored)
-    best = f1_max(gold, score)
+def _detection_measures(
+    items: _Answered, measures: dict[str, Estimate], defect_rate: float
+) -> dict[str, Estimate]:
+    """Tell d', criterion, the balanced accuracy that some call AUROC, and precision at a defect rate."""
+    right = np.where(items.gold == 1, items.yes, items.no)
+    pooled = replace(items, part=np.zeros_like(items.part))
+    found = detection(
+        _among(pooled, 1, right, "no anomalous items"),
+        _among(pooled, 0, 1 - right, "no normal items"),
+        int(items.gold.sum()),
+        int(np.sum(items.gold == 0)),
+    )
+    published = _balanced(pooled, right)
     return {
-        "auroc": macro_auroc(gold, score, part, drawn),
-        "auroc_pooled": macro_auroc(gold, score, np.zeros_like(part), drawn),
-        "aupr": jackknife(lambda keep: _macro_aupr(gold[keep], score[keep], part[keep]), drawn, score.size),
-        "f1_max": Estimate(
-            best.value if best else None, items=score.size, reason="threshold chosen on these items"
-        ),
+        "d_prime": found.d_prime,
+        "criterion": found.criterion,
+        "auroc_as_published": replace(published, reason=published.reason or _AS_PUBLISHED),
+        "precision_at_defect_rate": precision_at(defect_rate, measures["recall"], measures["overkill"]),
     }
 
 
-def _refused(arrays: CellArrays, scored: BoolArray) -> str | None:
+def _score_measures(panel: Panel, arrays: CellArrays) -> dict[str, Estimate]:
+    scored = ~np.isnan(arrays.score)
+    refusal = refused(arrays, scored)
+    gold, score = panel.gold[scored], arrays.score[scored]
+    refusal = refusal or undefined_reason(gold, score)
+    if refusal:
+        return {name: undefined(refusal, score.size) for name in _SCORED}
+    order = np.flatnonzero(scored)[np.argsort(-score, kind="stable")]  # sorted once, for the jackknife sorts again
+    gold, score, part = panel.gold[order], arrays.score[order], panel.class_of_item[order]
+    everything = panel.drawn.subset(scored)
+    place = np.cumsum(scored) - 1
+    drawn = Sampling(everything.cluster_of_item[place[order]], everything.stratum_of_cluster)
+    best = f1_max(gold, score)
+    error = expected_calibration_error(gold, score)
+    return {
+        "auroc": macro_auroc(gold, score, part, drawn),
+        "auroc_pooled": macro_auroc(gold, score, np.zeros_like(part), drawn),
+        "aupr": jackknife(
+            lambda keep: mean_average_precision(gold[keep], score[keep], part[keep]), drawn, score.size
+        ),
+        "aupr_pooled": Estimate(average_precision(gold, score), items=score.size, reason="pooled: no interval"),
+        "f1_max": Estimate(
+            best.value if best else None, items=score.size, reason="threshold chosen on these items"
+        ),
+        "brier": simple_rate(squared_errors(gold, score), part, drawn),
+        "calibration_error": Estimate(error, items=score.size, reason="biased upwards: no interval"),
+    }
+
+
+def refused(arrays: CellArrays, scored: BoolArray) -> str | None:
+    """Say why the scores of a cell are refused, or return None."""
     if not scored.any():
         return "no scores: the forced yes/no follow-up was not asked, or the model cannot answer it"
     mass = arrays.mass[scored & ~np.isnan(arrays.mass)]
     if mass.size and float(np.median(mass)) < LEAST_MASS:
         return f"refused: the median probability of yes and no is {np.median(mass):.2f}, under {LEAST_MASS}"
     return None
-
-
-def _macro_aupr(gold: IntArray, score: FloatArray, part: IntArray) -> float | None:
-    values = [average_precision(gold[part == own], score[part == own]) for own in np.unique(part)]
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None

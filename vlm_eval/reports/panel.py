@@ -64,6 +64,7 @@ class Panel:
     drawn: Sampling
     cells: dict[str, CellArrays]
     asks: pd.DataFrame  # every ask of this model and dataset, whatever its status and gold
+    groups: tuple[str, ...]  # names of the clusters, in the order of their codes
 
 
 def check_frame(frame: pd.DataFrame) -> None:
@@ -107,6 +108,7 @@ def _panel(model: str, card: str, asks: pd.DataFrame, cells: Sequence[str]) -> P
         drawn=sampling(list(items["group"].astype(str)), list(items["object_class"].astype(str))),
         cells={cell: _cell(means, cell, len(items)) for cell in cells},
         asks=asks,
+        groups=tuple(str(name) for name in np.unique(items["group"].astype(str).to_numpy())),
     )
 
 

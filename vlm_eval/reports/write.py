@@ -11,9 +11,12 @@ from rich.text import Text
 
 from vlm_eval.metrics.confusion import NORMAL, Confusion, defect_confusion, verdict_confusion
 from vlm_eval.metrics.counts import NO_CLAIM
+from vlm_eval.metrics.detection import DEFECT_RATE
 from vlm_eval.metrics.estimate import IntArray
-from vlm_eval.reports import files, ledger, tables
+from vlm_eval.reports import files, ledger, more_files, tables
+from vlm_eval.reports.classes import cluster_table
 from vlm_eval.reports.confusion_figure import MOST_TYPES, confusion_figure, drawable
+from vlm_eval.reports.detection_table import detection_table
 from vlm_eval.reports.effects import EffectRow, effect_rows
 from vlm_eval.reports.effects_table import effects_table
 from vlm_eval.reports.figures import ablation_figure, save
@@ -35,6 +38,7 @@ class ReportFiles:
     items: Path
     confusions: tuple[Path, ...]  # CSV
     figures: tuple[Path, ...]  # PNG
+    more: tuple[Path, ...] = ()  # CSV: by class, choice, operating points and others that have rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class _Part:
     effects: list[EffectRow]
     verdicts: dict[str, Confusion]
     defects: dict[str, Confusion]
+    more: more_files.More
 
 
 def write_report(frame: pd.DataFrame, folder: Path, *, info: ReportInfo, console: Console) -> ReportFiles:
@@ -82,8 +87,9 @@ def _part(panel: Panel, info: ReportInfo) -> _Part:
             own = asks["defect_type"].where(asks["defect_type"].notna(), UNTYPED).where(gold == 1, NORMAL)
             named = [name if isinstance(name, str) else None for name in asks["label"]]
             defects[cell] = defect_confusion([str(name) for name in own], named, claim, types, claimable)
-    results = [measure(panel, cell) for cell in panel.cells]
-    return _Part(panel, results, effect_rows(panel, info), verdicts, defects)
+    results = [measure(panel, cell, info.get("defect_rate", DEFECT_RATE)) for cell in panel.cells]
+    more = more_files.read_more(panel, info)
+    return _Part(panel, results, effect_rows(panel, info), verdicts, defects, more)
 
 
 def _judged(panel: Panel) -> list[tuple[str, pd.DataFrame]]:
@@ -100,6 +106,10 @@ def _claims(asks: pd.DataFrame) -> IntArray:
 def _print(part: _Part, info: ReportInfo, console: Console) -> None:
     console.print()
     console.print(tables.ablation_table(part.panel, part.results, info, console.width))
+    for table in (detection_table(part.panel, part.results, info), cluster_table(part.panel, info)):
+        if table is not None:
+            console.print()
+            console.print(table)
     if part.effects:
         console.print()
         console.print(effects_table(part.panel, part.effects, info))
@@ -107,6 +117,8 @@ def _print(part: _Part, info: ReportInfo, console: Console) -> None:
         console.print(
             Text("No two cells differ in one ingredient alone: there is no effect to tell.", style="dim")
         )
+    for note in more_files.notes_of(part.panel, part.more, info):
+        console.print(Text(note, style="dim"))
     if part.defects and not drawable(part.defects):
         note = f"More than {MOST_TYPES} defect types: no confusion figure is drawn, confusion_defect.csv has all."
         console.print(Text(note, style="dim"))
@@ -126,6 +138,7 @@ def _write(parts: Sequence[_Part], frame: pd.DataFrame, folder: Path, info: Repo
         items=files.write_items(folder / "items.csv", frame),
         confusions=_write_confusions(parts, folder),
         figures=_draw(parts, folder, info),
+        more=more_files.write_more([(part.panel, part.more) for part in parts], folder, info),
     )
 
 

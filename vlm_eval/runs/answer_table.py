@@ -31,11 +31,19 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
                 for row in csv.DictReader(stream):
                     yield {name: value for name, value in row.items() if value or name == "answer"}
             else:
-                yield from (json.loads(line) for line in stream if line.strip())
+                for number, line in enumerate(stream, 1):
+                    if line.strip():
+                        yield _object(json.loads(line), path, number)
     except UnicodeDecodeError as error:
         raise ExperimentError(f"{path} is not UTF-8 ({error}). Save it as UTF-8.") from error
     except (OSError, ValueError, csv.Error) as error:
         raise ExperimentError(f"The answers in {path} cannot be read: {error}") from error
+
+
+def _object(row: Any, path: Path, number: int) -> dict[str, Any]:
+    if not isinstance(row, dict):
+        raise ExperimentError(f"{path}, line {number}: {row!r} is no JSON object with a sample_id and an answer.")
+    return row
 
 
 def read_answers(path: Path, columns: Mapping[str, str] | None = None) -> list[tuple[int, AnswerRow]]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from vlm_eval.data.cards import list_cards
 from vlm_eval.errors import ExperimentError
 from vlm_eval.prompting.cells import Cell, factorial, levels_grid
 
@@ -33,6 +34,21 @@ class ModelEntry(BaseModel):
     options: dict[str, str | int | float | bool] = {}
 
 
+SHARED_SETTINGS = ("revision", "dtype", "quantization", "concurrency", "base_url", "batch_size", "device")
+"""Settings of a model that may stand beside `models` and then hold for each that gives none of its own."""
+
+
+def _entry(entry: Any, data: Mapping[str, Any]) -> Any:
+    """Write a model out in full."""
+    model = {"model": entry} if isinstance(entry, str) else entry
+    if not isinstance(model, dict):
+        return model
+    shared = {name: data[name] for name in SHARED_SETTINGS if data.get(name) is not None}
+    identity = {name: shared.pop(name) for name in ("revision", "dtype", "quantization") if name in shared}
+    options = {**shared, **(model.get("options") or {})}
+    return {**identity, **model, **({"options": options} if options else {})}
+
+
 class Experiment(BaseModel):
     """What is asked of which models on which data."""
 
@@ -51,6 +67,10 @@ class Experiment(BaseModel):
     yes_no: bool | None = None  # ask the forced yes/no follow-up; by default of local models only
     scorers: list[str] = ["verdict", "words", "labels"]
     roots: dict[str, str] = {}
+    out: str | None = None
+    prompts: list[str] = []  # folders with your own templates
+    datasets: list[str] = []  # folders with your own cards
+    prices: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -58,10 +78,20 @@ class Experiment(BaseModel):
         if not isinstance(data, dict):
             return data
         data = dict(data)
-        if isinstance(data.get("dataset"), str):
-            data["dataset"] = [data["dataset"]]
+        for name in ("dataset", "models", "prompts", "datasets"):
+            if isinstance(data.get(name), str | dict):
+                data[name] = [data[name]]
+        if "model" in data and "models" not in data:
+            given = data.pop("model")
+            data["models"] = given if isinstance(given, list) else [given]
+        if isinstance(data.get("ablate"), str | list) and "grid" not in data:
+            names = data.pop("ablate")
+            parts = names.split(",") if isinstance(names, str) else names
+            data["grid"] = {str(name).strip(): [0, 1] for name in parts}
         if isinstance(data.get("models"), list):
-            data["models"] = [{"model": entry} if isinstance(entry, str) else entry for entry in data["models"]]
+            data["models"] = [_entry(entry, data) for entry in data["models"]]
+        for name in SHARED_SETTINGS:
+            data.pop(name, None)
         grid = data.get("grid")
         if isinstance(grid, dict) and "levels" in grid:
             data = {**data, **grid}
@@ -112,5 +142,12 @@ def read_experiment(path: Path) -> Experiment:
     if not isinstance(data, dict):
         raise ExperimentError(f"The experiment file {path} must hold keys and values, such as `dataset: demo`.")
     experiment = parse_experiment(data, str(path))
-    beside = [str(path.parent / name) if (path.parent / name).exists() else name for name in experiment.dataset]
-    return experiment.model_copy(update={"dataset": beside})
+    cards = set(list_cards([Path(folder) for folder in experiment.datasets]))
+    found = {name: _beside(path.parent, name, cards) for name in experiment.dataset}
+    roots = {found.get(name, name): root for name, root in experiment.roots.items()}
+    return experiment.model_copy(update={"dataset": list(found.values()), "roots": roots})
+
+
+def _beside(folder: Path, name: str, cards: set[str]) -> str:
+    """Return a data set's card name as it is, and a path beside the experiment file as one that can be opened."""
+    return str(folder / name) if name not in cards and (folder / name).exists() else name

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from vlm_eval.backends.endpoint import receiving_host
 from vlm_eval.backends.prices import Prices, estimate_tokens, upper_cost
+from vlm_eval.errors import RunFolderError
 from vlm_eval.flow import BackendSpec
-from vlm_eval.runs.plan import Plan, find_contamination
+from vlm_eval.runs.plan import Plan, check_models, find_contamination
 from vlm_eval.runs.schema import database_path
 from vlm_eval.runs.store import Store
 
@@ -48,7 +49,7 @@ def forecast(plan: Plan, folder: Path, prices: Prices | None) -> Forecast:
     """
     answered = _answered_keys(folder)
     models = tuple(_of_model(plan, spec, answered, prices) for spec in plan.specs)
-    notes = list(find_contamination(plan))
+    notes = list(find_contamination(plan)) + check_models(plan) + _refusal(plan, folder)
     missing = sum(not path.is_file() for sample in plan.samples for path in sample.sources)
     if missing:
         notes.append(f"{missing} items name a file that does not exist; each becomes a bad-input failure.")
@@ -88,6 +89,20 @@ def _of_model(plan: Plan, spec: BackendSpec, answered: frozenset[str], prices: P
         tally["out"],
         cost if price else None,
     )
+
+
+def _refusal(plan: Plan, folder: Path) -> list[str]:
+    """Plan on a copy of the run's database in memory, and say why the run folder would refuse."""
+    if not database_path(folder).is_file():
+        return []
+    with Store(folder) as store:
+        copy = store.copy_in_memory()
+    with copy:
+        try:
+            copy.plan(plan.asks())
+        except RunFolderError as error:
+            return [f"{folder} will refuse this: {error}"]
+    return []
 
 
 def _answered_keys(folder: Path) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from vlm_eval.flow import Sample
-from vlm_eval.runs.judging import read_judgement
+from vlm_eval.runs.judging import judgements_of
 from vlm_eval.runs.store import Store
 
 if TYPE_CHECKING:
@@ -39,7 +39,11 @@ def read_frame(folder: Path) -> "pd.DataFrame":
             for row, data in store.connection.execute("SELECT id, data FROM sample")
         }
         scores = _scores(store)
-        judgements = _judgements(store)
+        judgements = {
+            (ask, name): judgement
+            for name in ("verdict", "words", "labels")
+            for ask, judgement in judgements_of(store, name).items()
+        }
         rows = [
             _row(ask, samples[ask[3]], scores, judgements)
             for ask in store.connection.execute(
@@ -52,24 +56,19 @@ def read_frame(folder: Path) -> "pd.DataFrame":
 
 
 def _scores(store: Store) -> dict[tuple[int, int, int], tuple[float, float]]:
-    """Return (anomaly score, mass of yes and no) by (model, sample, cell)."""
+    """Return (anomaly score, mass of yes and no) by (model, sample, cell), by what a yes meant there."""
     found = {}
-    for model, sample, cell, data in store.connection.execute(
-        "SELECT ask.model, sample, cell, outcome.data FROM ask JOIN outcome USING (request) "
+    for model, sample, cell, question, data in store.connection.execute(
+        "SELECT ask.model, sample, cell, question, outcome.data FROM ask JOIN outcome USING (request) "
         "WHERE purpose = 'score' AND kind = 'answer'"
     ):
-        pair = json.loads(data)["yes_no"]
-        if pair is not None:
+        pair, means = json.loads(data)["yes_no"], json.loads(question)["yes_means"]
+        if pair is not None and means is not None:
             yes, no = math.exp(pair["yes"]), math.exp(pair["no"])
             if yes + no > 0:
-                found[(model, sample, cell)] = (yes / (yes + no), yes + no)
+                claimed = yes if means == "anomalous" else no
+                found[(model, sample, cell)] = (claimed / (yes + no), yes + no)
     return found
-
-
-def _judgements(store: Store) -> dict[tuple[int, str], Any]:
-    """Return the newest version's judgement by (ask, scorer)."""
-    rows = store.connection.execute("SELECT ask, scorer, data FROM judgement ORDER BY scorer, version")
-    return {(ask, scorer): read_judgement(data) for ask, scorer, data in rows}
 
 
 def _row(ask: Any, sample: Sample, scores: Any, judgements: Any) -> tuple[Any, ...]:

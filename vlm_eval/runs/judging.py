@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from vlm_eval.flow import Answer, Item, Judgement, Question, Sample, Scorer
+from vlm_eval.runs.describe import answer_descriptions
 from vlm_eval.runs.regions import with_region
 from vlm_eval.runs.store import Store
 from vlm_eval.scoring.registry import open_scorer
@@ -34,7 +35,7 @@ def rescore(store: Store, scorers: Sequence[str]) -> list[Change]:
     """Judge with each scorer beside its older judgements, and say what changed."""
     changes = []
     for name in scorers:
-        scorer = open_scorer(name)
+        scorer = open_scorer(name, answer_descriptions(store.folder))
         earlier = [
             version
             for (version,) in store.connection.execute(
@@ -70,7 +71,7 @@ def judge_run(store: Store, scorers: Sequence[str]) -> int:
     """Judge every answer that a scorer's present version has not judged; return how many judgements are new."""
     judged = 0
     for name in scorers:
-        scorer = open_scorer(name)
+        scorer = open_scorer(name, answer_descriptions(store.folder))
         for page in _unjudged(store, scorer):
             judgements = scorer.judge([item for _, item in page])
             rows = [
@@ -82,6 +83,19 @@ def judge_run(store: Store, scorers: Sequence[str]) -> int:
             store.connection.execute("COMMIT")
             judged += len(rows)
     return judged
+
+
+def judgements_of(store: Store, name: str) -> dict[int, Judgement]:
+    """Return the judgements of a scorer's present version by ask: the stored ones, the rest made now, unstored."""
+    scorer = open_scorer(name, answer_descriptions(store.folder))
+    rows = store.connection.execute(
+        "SELECT ask, data FROM judgement WHERE scorer = ? AND version = ?", (scorer.name, scorer.version)
+    )
+    found = {ask: read_judgement(data) for ask, data in rows}
+    for page in _unjudged(store, scorer):
+        judged = scorer.judge([item for _, item in page])
+        found |= {ask: judgement for (ask, _), judgement in zip(page, judged, strict=True)}
+    return found
 
 
 def _unjudged(store: Store, scorer: Scorer) -> Iterator[list[tuple[int, Item]]]:

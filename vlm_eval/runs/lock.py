@@ -20,8 +20,10 @@ def run_lock(folder: Path) -> Iterator[None]:
         ) from error
     try:
         connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         connection.close()
+        if "locked" not in str(error):
+            raise RunFolderError(f"{folder / 'lock.sqlite'} is damaged ({error}). Delete that file.") from error
         raise RunFolderError(
             f"Another run is writing to {folder}. Wait for it, stop it, or choose another --out folder."
         ) from error

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vlm_eval.backends import registry
 from vlm_eval.backends.registry import capabilities, parse_model
 from vlm_eval.data.loading import Dataset, load_dataset
 from vlm_eval.data.selection import choose_references, select
-from vlm_eval.errors import ExperimentError, InputError
+from vlm_eval.errors import ExperimentError, InputError, VlmEvalError
 from vlm_eval.flow import BackendSpec, Generation, Purpose, Question, Role, Sample
 from vlm_eval.prompting.cells import Cell
 from vlm_eval.prompting.environment import open_templates
@@ -17,6 +18,7 @@ from vlm_eval.prompting.render import render_prompt, render_text
 from vlm_eval.runs.experiment import Experiment
 from vlm_eval.runs.keys import make_request
 from vlm_eval.runs.store import Ask
+from vlm_eval.scoring.registry import is_scorer, list_scorers
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Plan:
         """Yield what one model is asked about one sample in one cell: every repeat, then the yes/no follow-up."""
         for repeat in range(self.experiment.repeats):
             yield self._ask(spec, sample, cell, "answer", repeat)
-        if self.asks_yes_no(spec):
+        if self.asks_yes_no(spec) and self.yes_means(sample) is not None:
             yield self._ask(spec, sample, cell, "score", 0)
 
     def _ask(self, spec: BackendSpec, sample: Sample, cell: Cell, purpose: Purpose, repeat: int) -> Ask:
@@ -62,7 +64,7 @@ class Plan:
             yes_no=score,
             prompts=self.prompts,
         )
-        generation = Generation(max_tokens=1, yes_no=True) if score else self.generation()
+        generation = Generation(max_tokens=1, yes_no=True) if score else self.generation(spec)
         roles: tuple[Role, ...] = tuple(view.role for view in prompt.views)
         question = Question(
             layout=layout_name,
@@ -81,9 +83,14 @@ class Plan:
         wanted = self.experiment.yes_no
         return able.yes_no and (not able.remote if wanted is None else wanted)
 
-    def generation(self) -> Generation:
-        """Return the generation parameters: the defaults, the layout's, then the experiment's own."""
+    def generation(self, spec: BackendSpec) -> Generation:
+        """Return the generation parameters: the defaults, the layout's, then the experiment's own.
+
+        A layout's beams hold only for backends that can search with beams.
+        """
         settings = self.layout.generation.model_dump(exclude_none=True)
+        if not getattr(capabilities(spec), "beams", True):
+            settings = {name: settings[name] for name in settings if name not in ("beams", "length_penalty")}
         settings |= self.experiment.generation.model_dump(exclude_none=True)
         return Generation(**settings)
 
@@ -116,6 +123,7 @@ def make_plan(experiment: Experiment, *, prompts: Sequence[Path] = (), datasets:
         references |= {(dataset.card.name, name): paths for name, paths in chosen.by_class.items()}
         left = [sample for sample in dataset.samples if sample.id not in chosen.withdrawn]
         samples += select(left, experiment.limit, experiment.seed)
+    _refuse_clashes(loaded, samples)
     layout = find_layout(open_templates(tuple(prompts)), experiment.layout)
     plan = Plan(
         experiment, tuple(loaded), specs, cells, tuple(samples), references, layout, tuple(prompts), withdrawn
@@ -124,6 +132,21 @@ def make_plan(experiment: Experiment, *, prompts: Sequence[Path] = (), datasets:
     if problems:
         raise InputError("This cannot be asked:\n" + "\n".join(f"  - {problem}" for problem in problems))
     return plan
+
+
+def _refuse_clashes(loaded: Sequence[Dataset], samples: Sequence[Sample]) -> None:
+    names = [dataset.card.name for dataset in loaded]
+    double = sorted({name for name in names if names.count(name) > 1})
+    if double:
+        raise ExperimentError(
+            f"Two data sets are called {', '.join(double)}. Name each once, or give folders and tables cards of "
+            "their own."
+        )
+    if not samples:
+        raise ExperimentError(
+            f"Nothing is left to ask of {', '.join(names)}: every item was withdrawn as a reference, or is in the "
+            "training split. Add items, or ask for fewer references."
+        )
 
 
 def _specs(experiment: Experiment) -> tuple[BackendSpec, ...]:
@@ -144,7 +167,11 @@ def _specs(experiment: Experiment) -> tuple[BackendSpec, ...]:
 
 def find_problems(plan: Plan) -> list[str]:
     """List what cannot be asked: templates that need what a card lacks, models that take too few pictures."""
-    problems: dict[str, None] = {}
+    problems: dict[str, None] = dict.fromkeys(
+        f"there is no scorer {name!r}; known are {', '.join(list_scorers())}."
+        for name in plan.experiment.scorers
+        if not is_scorer(name)
+    )
     templates = open_templates(plan.prompts)
     kinds = {(sample.card, sample.object_class): sample for sample in plan.samples}
     for cell in plan.cells:
@@ -154,6 +181,8 @@ def find_problems(plan: Plan) -> list[str]:
             except InputError as error:
                 problems[f"cell {cell.name}: {error}"] = None
         for spec in plan.specs:
+            if (plan.experiment.generation.beams or 1) > 1 and not getattr(capabilities(spec), "beams", True):
+                problems[f"{spec.name} cannot search with beams. Leave generation.beams out for it."] = None
             most = capabilities(spec).max_images
             count = 1 + cell.ingredients.shots + cell.ingredients.marks
             if most is not None and count > most:
@@ -162,6 +191,17 @@ def find_problems(plan: Plan) -> list[str]:
                     "Leave out the reference or marks for this model, or choose another model."
                 ] = None
     return list(problems)
+
+
+def check_models(plan: Plan) -> list[str]:
+    """List models that could not be asked as things stand: no key, a bad address, a file that is not there."""
+    problems = []
+    for spec in plan.specs:
+        try:
+            getattr(registry, "check", lambda spec: None)(spec)
+        except VlmEvalError as error:
+            problems.append(f"{spec.name}: {error}")
+    return problems
 
 
 def find_contamination(plan: Plan) -> list[str]:

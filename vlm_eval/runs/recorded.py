@@ -1,5 +1,6 @@
 """Joins answers that exist already, by sample or from another run, to the prompts that a replay is asked."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -11,7 +12,7 @@ from pydantic import TypeAdapter
 from vlm_eval.backends.pictures import prompt_digest
 from vlm_eval.backends.replay import RECORDED, write_recorded
 from vlm_eval.errors import ExperimentError
-from vlm_eval.flow import Answer, BackendSpec, Outcome
+from vlm_eval.flow import Answer, BackendSpec, Outcome, Request
 from vlm_eval.runs.answer_table import read_answers, read_rows
 from vlm_eval.runs.plan import Plan
 from vlm_eval.runs.store import Store
@@ -21,7 +22,7 @@ Address = tuple[str, str, int]  # sample id, cell, repeat
 
 
 def join_recorded(plan: Plan, spec: BackendSpec, scratch: Path) -> None:
-    """Write the recorded outcomes of a replay, by prompt, to where its backend reads them.
+    """Write the recorded outcomes of a replay, by request key, to where its backend reads them.
 
     A table with the columns `sample_id, answer[, model, cell, round, repeat]` or a run folder (`RUN[::MODEL]`) is
     joined; a table by request key or prompt digest needs no joining.
@@ -32,7 +33,7 @@ def join_recorded(plan: Plan, spec: BackendSpec, scratch: Path) -> None:
     source, _, model = spec.model.checkpoint.partition("::")
     path = Path(source)
     if path.is_dir():
-        rows = list(_from_run(path, model))
+        rows = list(_from_run(plan, spec, path, model))
     elif _has_samples(path):
         rows = list(_from_table(plan, spec, path))
     else:
@@ -41,7 +42,8 @@ def join_recorded(plan: Plan, spec: BackendSpec, scratch: Path) -> None:
     write_recorded(scratch / RECORDED, rows)
 
 
-def _from_run(folder: Path, model: str) -> Iterator[tuple[str, Outcome]]:
+def _from_run(plan: Plan, spec: BackendSpec, folder: Path, model: str) -> Iterator[tuple[str, Outcome]]:
+    """Yield (request key, answer) for each planned request that the other run has answered."""
     with Store(folder) as store:
         names = [name for (name,) in store.connection.execute("SELECT name FROM model ORDER BY id")]
         chosen = model or (names[0] if len(names) == 1 else "")
@@ -49,13 +51,27 @@ def _from_run(folder: Path, model: str) -> Iterator[tuple[str, Outcome]]:
             raise ExperimentError(
                 f"The run {folder} holds the models {', '.join(names)}. Say which: replay:{folder}::MODEL"
             )
-        for prompt, data in store.connection.execute(
-            "SELECT prompt, data FROM request JOIN outcome ON outcome.request = request.id "
-            "JOIN model ON model.id = request.model WHERE kind = 'answer' AND name = ? "
-            "ORDER BY request.prompt, request.repeat",
+        rows = store.connection.execute(
+            "SELECT prompt, generation, repeat, data FROM request JOIN outcome ON outcome.request = request.id "
+            "JOIN model ON model.id = request.model WHERE kind = 'answer' AND name = ?",
             (chosen,),
-        ).fetchall():
-            yield prompt_digest(store.load_prompt(prompt)), _ANSWER.validate_json(data)
+        ).fetchall()
+        recorded = {
+            (prompt_digest(store.load_prompt(prompt)), bool(json.loads(generation)["yes_no"]), repeat): data
+            for prompt, generation, repeat, data in rows
+        }
+    for request in _requests(plan, spec):
+        place = (prompt_digest(request.prompt), request.generation.yes_no, request.repeat)
+        if place in recorded:
+            yield request.key, _ANSWER.validate_json(recorded[place])
+
+
+def _requests(plan: Plan, spec: BackendSpec) -> Iterator[Request]:
+    seen: set[str] = set()
+    for ask in plan.asks_of_model(spec):
+        if ask.request.key not in seen:
+            seen.add(ask.request.key)
+            yield ask.request
 
 
 def _has_samples(path: Path) -> bool:
@@ -69,14 +85,21 @@ def _first(path: Path) -> list[dict[str, Any]]:
 def _from_table(plan: Plan, spec: BackendSpec, path: Path) -> Iterator[tuple[str, Outcome]]:
     answers = _read_table(plan, path)
     left = dict(answers)
-    seen: set[tuple[str, int]] = set()
+    placed: dict[str, tuple[str, str]] = {}
     for ask in plan.asks_of_model(spec):
-        answer = answers.get((ask.sample.id, ask.cell.name, ask.question.repeat))
-        left.pop((ask.sample.id, ask.cell.name, ask.question.repeat), None)
-        place = (prompt_digest(ask.request.prompt), ask.question.repeat)
-        if ask.purpose == "answer" and answer is not None and place not in seen:
-            seen.add(place)
-            yield place[0], Answer(answer)
+        address = (ask.sample.id, ask.cell.name, ask.question.repeat)
+        if ask.purpose != "answer" or address not in answers:
+            continue
+        left.pop(address, None)
+        text, key = answers[address], ask.request.key
+        if key in placed and placed[key][0] != text:
+            raise ExperimentError(
+                f"{path}: {ask.sample.id!r} and {placed[key][1]!r} show the same pictures and words, but have "
+                "different answers. A replay cannot tell them apart: use `vlm-eval score`, which needs no prompts."
+            )
+        if key not in placed:
+            placed[key] = (text, ask.sample.id)
+            yield key, Answer(text)
     if left:
         sample, cell, repeat = next(iter(left))
         raise ExperimentError(

@@ -12,13 +12,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
+import yaml
+
 from vlm_eval.backends.registry import open_backend
-from vlm_eval.errors import BackendUnavailable, RunFolderError
+from vlm_eval.errors import BackendUnavailable, InputError, RunFolderError
 from vlm_eval.flow import RETRIED, Answer, Backend, BackendSpec, Outcome, Request
 from vlm_eval.runs.judging import judge_run
 from vlm_eval.runs.lock import run_lock
 from vlm_eval.runs.media import MediaWriter
-from vlm_eval.runs.plan import Plan, find_contamination
+from vlm_eval.runs.plan import Plan, check_models, find_contamination
 from vlm_eval.runs.provenance import describe_run
 from vlm_eval.runs.recorded import join_recorded
 from vlm_eval.runs.regions import keep_regions
@@ -103,9 +105,15 @@ def execute(
     """
     watch = listener or Silent()
     stop = StopFlag()
+    if open_with is open_backend:
+        problems = check_models(plan)
+        if problems:
+            raise InputError(
+                "These models cannot be asked:\n" + "\n".join(f"  - {problem}" for problem in problems)
+            )
     with run_lock(folder), _disk_errors(folder), Store(folder, write=True) as store:
         growth = store.plan(plan.asks())
-        store.set_meta("experiment", plan.experiment.model_dump(mode="json"))
+        _write_experiment(plan, store)
         store.set_meta("provenance", describe_run(plan))
         store.set_meta("notes", find_contamination(plan))
         watch.planned(growth, _open(store))
@@ -121,6 +129,13 @@ def execute(
             store.set_meta("unread regions", keep_regions(folder, store.samples()))
             judge_run(store, plan.experiment.scorers)
         return _result(store, stop.event.is_set(), unavailable)
+
+
+def _write_experiment(plan: Plan, store: Store) -> None:
+    """Record the experiment as it was resolved, in the store and as a file that `run` reads."""
+    resolved = plan.experiment.model_dump(mode="json", exclude_none=True)
+    store.set_meta("experiment", resolved)
+    (store.folder / "experiment.yaml").write_text(yaml.safe_dump(resolved, sort_keys=False), encoding="utf-8")
 
 
 def _ask_model(

@@ -1,6 +1,7 @@
 """The store of one run: what was planned and what came back, safe at any moment."""
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -60,6 +61,7 @@ class Growth:
 
     added: int
     total: int
+    revised: int = 0  # items whose gold or words changed since they were first planned; they are judged again
 
 
 class Store:
@@ -74,6 +76,15 @@ class Store:
         self._timer: threading.Timer | None = None
         self._ids: dict[tuple[str, Any], int] = {}
         self._views: dict[int, View] = {}
+
+    def copy_in_memory(self) -> "Store":
+        """Return a copy that can be changed without a trace."""
+        copy = Store.__new__(Store)
+        copy.__dict__.update(self.__dict__)
+        copy.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self.connection.backup(copy.connection)
+        copy._ids = {}
+        return copy
 
     def __enter__(self) -> "Store":
         return self
@@ -109,6 +120,7 @@ class Store:
         """
         with self._guard:
             before = self._count("ask")
+            self._revised: set[int] = set()
             turn = 1 + (self.connection.execute("SELECT max(planned) FROM ask").fetchone()[0] or 0)
             self._ids.clear()
             self.connection.execute("BEGIN IMMEDIATE")
@@ -122,7 +134,7 @@ class Store:
             self.connection.execute("COMMIT")
             self._ids.clear()
             total = self._count("ask")
-        return Growth(total - before, total)
+        return Growth(total - before, total, len(self._revised))
 
     def _plan_one(self, ask: Ask, turn: int) -> None:
         model = self._row("model", "name", ask.model, spec=lambda: _dump(ask.request.model))
@@ -132,15 +144,13 @@ class Store:
             ask.cell.name,
             ingredients=lambda: json.dumps(ask.cell.ingredients.levels()),
         )
-        sample = self._row(
-            "sample", "sample_id", ask.sample.id, data=lambda: _SAMPLE.dump_json(ask.sample).decode()
-        )
+        sample = self._sample_row(ask.sample)
         request = self._request_row(ask.request, model)
         address = (model, sample, cell, ask.question.round, ask.question.repeat, ask.purpose)
         question = self._question(ask.question)
         known = self.connection.execute(
-            "SELECT id, request FROM ask WHERE model = ? AND sample = ? AND cell = ? AND round = ? AND repeat = ? "
-            "AND purpose = ?",
+            "SELECT id, request, question, planned FROM ask WHERE model = ? AND sample = ? AND cell = ? "
+            "AND round = ? AND repeat = ? AND purpose = ?",
             address,
         ).fetchone()
         if known is None:
@@ -150,6 +160,11 @@ class Store:
                 (*address, request, question, turn),
             )
             return
+        if known[3] == turn and known[1] != request:
+            raise RunFolderError(
+                f"The sample {ask.sample.id!r} is asked two different things in the cell {ask.cell.name!r} of one "
+                "plan. Give data sets, samples and cells different names."
+            )
         if known[1] != request and self._answered(known[1]):
             raise RunFolderError(
                 f"The answer stored for the sample {ask.sample.id!r} in the cell {ask.cell.name!r} belongs to "
@@ -159,6 +174,27 @@ class Store:
             "UPDATE ask SET request = ?, question = ?, planned = ? WHERE id = ?",
             (request, question, turn, known[0]),
         )
+        if known[2] != question:
+            self.connection.execute("DELETE FROM judgement WHERE ask = ?", (known[0],))
+
+    def _sample_row(self, sample: Sample) -> int:
+        """Return a sample's row; what is said of it now replaces what was said when it was first planned."""
+        known = ("sample", sample.id) in self._ids
+        data = "" if known else _SAMPLE.dump_json(sample).decode()
+        row = self._row("sample", "sample_id", sample.id, data=lambda: data)
+        if not known:
+            stored = self.connection.execute("SELECT data FROM sample WHERE id = ?", (row,)).fetchone()[0]
+            if stored != data:
+                self._revise(row, stored, data)
+        return row
+
+    def _revise(self, row: int, stored: str, data: str) -> None:
+        self.connection.execute("UPDATE sample SET data = ? WHERE id = ?", (data, row))
+        if _truth(json.loads(stored)) != _truth(json.loads(data)):
+            self._revised.add(row)
+            self.connection.execute(
+                "DELETE FROM judgement WHERE ask IN (SELECT id FROM ask WHERE sample = ?)", (row,)
+            )
 
     def _question(self, question: Question) -> str:
         return _QUESTION.dump_json(question).decode()
@@ -305,9 +341,9 @@ class Store:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            if self._pending:
+            pending, self._pending = self._pending, 0
+            if pending and self.connection.in_transaction:  # a full disk has rolled it back already
                 self.connection.execute("COMMIT")
-                self._pending = 0
 
     def note_sent(self, view: View, digest: str) -> bool:
         """Record the digest of the bytes that a view sent; say whether it was new.
@@ -344,6 +380,12 @@ class Store:
 
     def _count(self, table: str) -> int:
         return int(self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def _truth(sample: dict[str, Any]) -> dict[str, Any]:
+    """Leave out where files lie: data that moved has not changed."""
+    gold = {name: value for name, value in sample["gold"].items() if name != "masks"}
+    return {**sample, "gold": gold, "sources": None, "references": None, "marked": None}
 
 
 def _dump(model: Model) -> str:

@@ -270,7 +270,7 @@ class MentionFinder:
         at = self._skip(at, _NAMING | {"unmarked"}, 2)
         if self._keys[at] in _NOUNS or self._keys[at] == "ones":
             return Mention("others", (), place, at + 1)
-        alone = self._keys[place] == "others" or (self._keys[place] == "rest" and self._keys[at] in _VERBS | {".", ",", ""})
+        alone = self._keys[place] == "others" or (self._keys[place] == "rest" and self._keys[place + 1] != "of")
         return Mention("others", (), place, at) if alone else None
 
     def _else(self, place: int, found: Sequence[Mention]) -> Mention | None:
@@ -305,7 +305,8 @@ class MentionFinder:
             return Mention("named", names, place, last, bare=preceding != "#")
         if following == ":" and self._starts(place):
             return Mention("named", names, place, last, heading=True, bare=True)
-        after_sign = preceding == ":" and ends
+        explained = self._keys[last - 1] == "(" and preceding in _JOINING  # "3 (crack) and 5 (dent)"
+        after_sign = (preceding == ":" and ends) or explained
         opens = self._starts(place) and preceding != ":"
         starting = (opens and ends and following != ",") or ((opens or preceding in _OPENING) and following in _VERBS)
         if after_sign or starting or (preceding in ("in", "at", "on") and (ends or following in _VERBS)):

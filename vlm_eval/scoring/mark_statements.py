@@ -1,6 +1,7 @@
 """What an answer says of the marks that it mentions, statement by statement. In linear time."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,9 @@ _COMPARED = frozenset(
 )
 _NEAR = frozenset("near beside around by above below under adjacent next close surrounding overlapping touching".split())
 _LEADING = frozenset("the mark marks region regions area areas number labeled labelled marked in at of to with".split())
+_BEING = frozenset(["is", "are"])
+_STOPS = frozenset(["\n", ";", ".", "!", "?"])
+_STOPS_AND_BULLETS = _STOPS | {"*", "#", "-"}
 _BACK = frozenset("it its this these they both located such that".split())
 _CLOSING = frozenset("overall conclusion therefore thus hence summary so finally based".split())
 _MARK_WORD = re.compile(
@@ -23,6 +27,7 @@ _MARK_WORD = re.compile(
     re.IGNORECASE,
 )
 _CORRESPONDING = re.compile(r"\bcorrespond(?:s|ing|ed)?\s+(?:to|with)\b", re.IGNORECASE)
+_AFFECTED = re.compile(r"\b(?:affected|flagged)\b", re.IGNORECASE)
 _ONE_THERE = re.compile(r"\b(?:there (?:is|are)|there's|i see) (?:one|some|two|several)\b", re.IGNORECASE)
 
 
@@ -78,46 +83,38 @@ class StatementReader:
 
     # -- sentences -----------------------------------------------------------------------------------------------
     def _sentences(self) -> list[_Sentence]:
+        stops = [place for place, key in enumerate(self.keys) if key in _STOPS and self._ends(place)]
         found: list[_Sentence] = []
-        start = place = number = 0
-        current: list[Mention] = []
-        while place < len(self.tokens):
-            if number < len(self.mentions) and self.mentions[number].first == place:
-                current.append(self.mentions[number])
-                place = max(place + 1, self.mentions[number].last)
+        start = first = number = 0
+        final = len(self.keys) - 1
+        for stop in [*stops, final]:
+            while number < len(self.mentions) and self.mentions[number].first <= stop:
                 number += 1
-                ended = place < len(self.tokens) and self.tokens[place - 1].key == "\n"
-            else:
-                ended = self._ends(place)
-                place += 1
-            if ended:
-                self._close(found, start, place, current)
-                start, current = place, []
-        self._close(found, start, place, current)
+            last = self.mentions[number - 1].last if number > first else 0
+            if stop < start or stop < min(last, final):  # it stands inside a mention, such as "No. 15"
+                continue
+            if number > first or any(key not in _STOPS_AND_BULLETS for key in self.keys[start : stop + 1]):
+                found.append(_Sentence(start, stop + 1, self.mentions[first:number]))
+            start, first = stop + 1, number
         return found
 
-    def _close(self, found: list[_Sentence], start: int, end: int, mentions: list[Mention]) -> None:
-        if any(self.tokens[place].key not in ("\n", ".", "*", "#", "-") for place in range(start, end)):
-            found.append(_Sentence(start, end, mentions))
-
     def _ends(self, place: int) -> bool:
-        token = self.tokens[place]
-        if token.key in ("\n", ";"):
+        """Tell whether a stop ends a sentence: not the point of "3.5" or "e.g."."""
+        if self.keys[place] in ("\n", ";"):
             return True
-        if token.key not in (".", "!", "?"):
-            return False
-        following = self.text[token.end : token.end + 1]
+        end = self.tokens.ends[place]
+        following = self.text[end : end + 1]
         return not following or following.isspace() or following in "\"'*)"
 
     def _continues(self, sentence: _Sentence, heading: bool) -> bool:
-        word = next((token.key for token in self._words(sentence)), "")
+        word = next(iter(self._words(sentence)), "")
         if heading:
             return word not in _CLOSING and word not in ("in", "no", "yes")
         return word in _BACK
 
-    def _words(self, sentence: _Sentence) -> list[Token]:
-        start = self.tokens[sentence.first : min(sentence.last, sentence.first + 10)]
-        return [token for token in start if token.key[0].isalpha()][:4]
+    def _words(self, sentence: _Sentence) -> list[str]:
+        start = self.keys[sentence.first : min(sentence.last, sentence.first + 10)]
+        return [key for key in start if key[0].isalpha()][:4]
 
     # -- statements ----------------------------------------------------------------------------------------------
     def _of_sentence(self, sentence: _Sentence, before: _Sentence | None) -> list[Statement]:
@@ -143,17 +140,17 @@ class StatementReader:
         if right.kind == "exception":
             return right.first
         for place in range(right.first - 1, left.last - 1, -1):
-            if self.tokens[place].key in _SPLITTING:
+            if self.keys[place] in _SPLITTING:
                 return place
         return right.first
 
     def _role(self, mention: Mention, sentence: _Sentence) -> str:
         """Say whether a mention only serves to compare, or only says what is near."""
         place = mention.first - 1
-        while place >= sentence.first and self.tokens[place].key in ("the", "mark", "marks", "region", "regions"):
+        while place >= sentence.first and self.keys[place] in ("the", "mark", "marks", "region", "regions"):
             place -= 1
-        words = {self.tokens[at].key for at in range(max(sentence.first, place - 1), place + 1)}
-        last = self.tokens[place].key if place >= sentence.first else ""
+        words = {self.keys[at] for at in range(max(sentence.first, place - 1), place + 1)}
+        last = self.keys[place] if place >= sentence.first else ""
         if last in _COMPARED or (last in _COMPARING and words & _COMPARED):
             return "compared"
         return "near" if words & _NEAR and (last in _NEAR or last in ("to", "of")) else ""
@@ -172,7 +169,7 @@ class StatementReader:
             mention,
             verdict.claim,
             verdict.reason == "hedged",
-            any(token.key in _CLOSING for token in self._words(sentence)),
+            not _CLOSING.isdisjoint(self._words(sentence)),
             self._span(first, last),
         )
 
@@ -180,7 +177,7 @@ class StatementReader:
         """Read the sentence before, where this one points back to it or is nothing but marks."""
         if before is None or before.mentions or mention is not sentence.mentions[0]:
             return own
-        pointing = any(token.key in _BACK for token in self.tokens[sentence.first : mention.first])
+        pointing = not _BACK.isdisjoint(self.keys[sentence.first : mention.first])
         return self._verdict(before.first, sentence.last) if pointing or self._is_all(sentence) else own
 
     def _oppose(self, statement: Statement, made: list[Statement], first: int, last: int) -> None:
@@ -192,7 +189,7 @@ class StatementReader:
         """Tell whether a sentence holds nothing but its mentions."""
         inside = sum(mention.last - mention.first for mention in sentence.mentions)
         signs = sum(
-            not self.tokens[place].key[0].isalnum()
+            not self.keys[place][0].isalnum()
             for place in range(sentence.first, sentence.last)
             if not any(mention.first <= place < mention.last for mention in sentence.mentions[:1])
         )
@@ -225,9 +222,9 @@ class StatementReader:
 
     def _adjoins(self, host: Mention, exception: Mention) -> bool:
         """Tell whether an exception stands right behind its host, so that what follows is said of the host."""
-        between = self.tokens[host.last : exception.first]
-        after = [token.key for token in self.tokens[exception.last : exception.last + 2]]
-        return not any(token.key[0].isalnum() for token in between) and not {"which", "where", "("} & set(after)
+        between = self.keys[host.last : exception.first]
+        after = self.keys[exception.last : exception.last + 2]
+        return not any(key[0].isalnum() for key in between) and not {"which", "where", "("} & set(after)
 
     def _add(self, statement: Statement, sentence: _Sentence) -> None:
         """Let a later sentence, which points back, settle a statement that made no claim, or accuse."""
@@ -240,11 +237,11 @@ class StatementReader:
 
     # -- claims --------------------------------------------------------------------------------------------------
     def _span(self, first: int, last: int) -> tuple[int, int]:
-        while last - 1 > first and self.tokens[last - 1].key == "\n":
+        while last - 1 > first and self.keys[last - 1] == "\n":
             last -= 1
-        while first < last - 1 and self.tokens[first].key in ("\n", ","):
+        while first < last - 1 and self.keys[first] in ("\n", ","):
             first += 1
-        return (self.tokens[first].start, self.tokens[last - 1].end) if first < last else (0, 0)
+        return (self.tokens.starts[first], self.tokens.ends[last - 1]) if first < last else (0, 0)
 
     def _verdict(self, first: int, last: int) -> Verdict:
         """Read the claim of some tokens with "area" in the place of every mention, as "mark" and "spot" name defects."""
@@ -255,34 +252,33 @@ class StatementReader:
 
     def _neutral(self, first: int, last: int) -> str:
         parts: list[str] = []
-        start = self.tokens[first].start if first < len(self.tokens) else len(self.text)
+        start = self.tokens.starts[first] if first < len(self.keys) else len(self.text)
         for mention in self._inside(first, last):
-            parts.append(self.text[start : self.tokens[mention.first].start])
+            parts.append(self.text[start : self.tokens.starts[mention.first]])
             parts.append(self._stand_in(mention))
-            start = self.tokens[mention.last - 1].end
-        end = self.tokens[last - 1].end if last > first else start
+            start = self.tokens.ends[mention.last - 1]
+        end = self.tokens.ends[last - 1] if last > first else start
         parts.append(self.text[start : max(start, end)])
         words = " ".join("".join(parts).replace("_", " ").split())
-        return _MARK_WORD.sub(_as_area, _CORRESPONDING.sub("located at", words))
+        if "corresp" in words:
+            words = _CORRESPONDING.sub("located at", words)
+        words = _AFFECTED.sub("defective", words)
+        return _MARK_WORD.sub(_as_area, words) if "mark" in words.lower() else words
 
     def _inside(self, first: int, last: int) -> Sequence[Mention]:
-        low = _bisect(self.mentions, first)
-        high = low
-        while high < len(self.mentions) and self.mentions[high].first < last:
-            high += 1
-        return self.mentions[low:high]
+        return self.mentions[bisect_left(self._firsts, first) : bisect_left(self._firsts, last)]
 
-    def _tokens_of(self, mention: Mention) -> Sequence[Token]:
-        return self.tokens[mention.first : mention.last]
+    def _keys_of(self, mention: Mention) -> Sequence[str]:
+        return self.keys[mention.first : mention.last]
 
     def _stand_in(self, mention: Mention) -> str:
         if mention.kind == "exception":
             return ""
-        if mention.kind == "named" and any(token.key in ("is", "are") for token in self._tokens_of(mention)):
+        if mention.kind == "named" and not _BEING.isdisjoint(self._keys_of(mention)):
             return "area is here"
         if mention.kind == "named":
-            return "area:" if mention.heading and self.tokens[mention.last - 1].key == "." else "area"
-        words = [token.key for token in self._tokens_of(mention)]
+            return "area:" if mention.heading and self.keys[mention.last - 1] == "." else "area"
+        words = self._keys_of(mention)
         quantifier = words[0] if words[0] in ("none", "no", "any", "neither") else "all" if len(words) > 1 else words[0]
         if mention.kind == "others":
             return "none of the other areas" if quantifier in ("none", "neither") else "other areas"
@@ -293,14 +289,3 @@ class StatementReader:
 
 def _as_area(match: re.Match[str]) -> str:
     return f"{match[1]} area{match[2]}" if match[1] else f"area{match[3]}"
-
-
-def _bisect(mentions: Sequence[Mention], place: int) -> int:
-    low, high = 0, len(mentions)
-    while low < high:
-        middle = (low + high) // 2
-        if mentions[middle].first < place:
-            low = middle + 1
-        else:
-            high = middle
-    return low

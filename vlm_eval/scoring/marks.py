@@ -133,10 +133,14 @@ def _whole(
     if only and len(only) == len(statements) and left <= len(only) and all(_is_bare(one, body) for one in only):
         return {name: _reading_true(one, offset) for one in only for name in one.mention.names if name in names}
     verdict = read_verdict(body, image_roles=image_roles)
-    if verdict.claim != "normal" or verdict.span is None:
-        return {}
+    if verdict.claim != "normal" or verdict.span is None or any(_overlap(one.span, verdict.span) for one in only):
+        return {}  # what is said of one mark clears no other
     span = (verdict.span[0] + offset, verdict.span[1] + offset)
     return {name: MarkReading(False, span) for name in names}
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
 
 
 def _is_bare(statement: Statement, body: str) -> bool:

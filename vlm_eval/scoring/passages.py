@@ -21,7 +21,8 @@ _LEAD = re.compile(
     r"[^,;:]{0,80}?\b(?:is|are|would be|(?:seems?|appears?) to be)\s+(?=(?:an?|the|one|two|three|some|several)\b)"
 )
 _THERE = re.compile(
-    r".*?\b(?:there\s+(?:is|are|(?:seems?|appears?)\s+to\s+be)|(?:shows?|contains?|has|have)(?=\s+an?\b))\s+"
+    r".*?\b(?:there(?:['’]s|\s+(?:is|are|(?:seems?|appears?)\s+to\s+be))"
+    r"|(?:shows?|contains?|displays?|exhibits?|has|have)(?=\s+(?:an?|some)\b))\s+"
 )
 _ODD = re.compile(
     r"\s+(?:(?:is|are|looks?|seems?|appears?)\s+(?:to\s+be\s+|\w+ly\s+|very\s+|quite\s+|a\s+)?"
@@ -36,16 +37,17 @@ _START = re.compile(r"\s*(?:(?:yes|so|therefore|however|thus|overall|in conclusi
 _WORD = re.compile(r"[^\W_]+")
 _ANSWER = re.compile(r"\W*(?:(?:short|final)\s+)?answer\W*:\W*", re.IGNORECASE)
 _NO_NAME = """
-yes yeah a an the some any one two few several many this that it there i we is are be been was were has have had do does
-did can could may might will would should appear appears seem seems to at least in of on or and with for by from as upon
-after when based first second third given provided reference other another both image images picture pictures photo item
-items object objects part parts sample product question
-visible present following contains contain containing shows show showing displays display exhibits exhibit observe observed
-observation examination examining inspection comparing compared considered identified found noted notable noticeable clear
-clearly obvious indeed possible potential certain therefore overall thus so
-anomaly anomalies anomalous abnormal abnormality abnormalities defect defects defective flaw flaws fault faults faulty
-problem problems issue issues irregularity irregularities irregular imperfection imperfections inconsistency
-inconsistencies discrepancy discrepancies deviation deviations difference differences something wrong unusual
+conclusion summary yes yeah a an the some any one two few several many this that it there i we is are be been
+was were has have had do does did can could may might will would should appear appears seem seems to at least
+in of on or and with for by from as upon after when based first second third given provided reference other
+another both image images picture pictures photo item items object objects part parts sample product question
+visible present following contains contain containing shows show showing displays display exhibits exhibit
+observe observed observation examination examining inspection comparing compared considered identified found
+noted notable noticeable clear clearly obvious indeed possible potential certain therefore overall thus so
+anomaly anomalies anomalous abnormal abnormality abnormalities defect defects defective flaw flaws fault
+faults faulty problem problems issue issues irregularity irregularities irregular imperfection imperfections
+inconsistency inconsistencies discrepancy discrepancies deviation deviations difference differences something
+wrong unusual rendered depth scan 1 s like features areas area
 """
 _GENERAL = frozenset(_NO_NAME.split())  # words that say no more than that something is wrong
 _NEGATIVE = frozenset(("no", "none", "nope", "nothing", "not"))
@@ -109,7 +111,7 @@ def find_passages(
 
 
 def _accused_elsewhere(text: str, start: int, image_roles: Sequence[Role]) -> tuple[Passage, ...]:
-    """Cut the phrases out of the other sentences that accuse: the conclusion often says only that something is wrong."""
+    """Cut the phrases out of the other sentences that accuse, as a conclusion often names nothing."""
     named = []
     for sentence in _sentences(text, start):
         verdict = read_verdict(sentence.text, yes_means=None, image_roles=image_roles)

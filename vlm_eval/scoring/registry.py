@@ -1,10 +1,11 @@
 """The scorers by name. A new one is one line here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from vlm_eval.errors import ExperimentError
 from vlm_eval.flow import Scorer
 from vlm_eval.scoring.labels import LabelsScorer
+from vlm_eval.scoring.mapping_names import FAMILIES, is_mapping_name, open_mapping
 from vlm_eval.scoring.verdict_scorer import VerdictScorer
 from vlm_eval.scoring.vqa import VqaScorer
 from vlm_eval.scoring.words import WordsScorer, WordsStrictScorer
@@ -19,12 +20,27 @@ _SCORERS: dict[str, Callable[[], Scorer]] = {
 
 
 def list_scorers() -> list[str]:
-    """Return the names that `open_scorer` knows, sorted."""
-    return sorted(_SCORERS)
+    """Return the names that `open_scorer` knows, sorted; the mapping families take options behind a `?`."""
+    return sorted([*_SCORERS, *FAMILIES])
 
 
-def open_scorer(name: str) -> Scorer:
-    """Build the scorer of that name. Raises ExperimentError for a name that is not known."""
+def is_scorer(name: str) -> bool:
+    """Say whether `open_scorer` knows a name, without building anything heavy."""
+    return name in _SCORERS or is_mapping_name(name)
+
+
+def open_scorer(name: str, answer_descriptions: Mapping[str, str] | None = None) -> Scorer:
+    """Build the scorer of that name.
+
+    Args:
+        name: such as `verdict`, or `mapping:open-images?embed=whole`.
+        answer_descriptions: of distinct answers by text, for mappings that embed them.
+
+    Raises:
+        ExperimentError: a name that is not known.
+    """
+    if is_mapping_name(name):
+        return open_mapping(name, answer_descriptions)
     if name not in _SCORERS:
         raise ExperimentError(
             f"There is no scorer {name!r}. Known: {', '.join(list_scorers())}. Name one of these under scorers."

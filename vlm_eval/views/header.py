@@ -1,7 +1,7 @@
 """Decide from a file's bytes, without decoding a pixel, how it is to be sent.
 
 A picture passes byte for byte only if it is 8-bit RGB or grey JPEG, PNG or WebP, upright, with no metadata
-beyond a colour profile. Metadata, and anything behind the picture's end, is taken out without re-encoding.
+beyond a colour profile; of a PNG, the checksums must hold. Metadata, and anything behind the picture's end, is taken out without re-encoding.
 Everything else is rendered once as PNG.
 """
 
@@ -16,11 +16,14 @@ from vlm_eval.errors import BadInputError
 from vlm_eval.flow import Recipe, Step
 from vlm_eval.views.container import Damaged, Layout
 from vlm_eval.views.jpeg import read_jpeg
-from vlm_eval.views.png import SIGNATURE, read_png
+from vlm_eval.views.png import SIGNATURE, check_chunks, read_png
 from vlm_eval.views.webp import is_webp, read_webp
 
 MAX_PIXELS = 80_000_000
 """Pictures of more pixels are refused: they take a gigabyte to decode, and no model sees so many."""
+
+MAX_SIDE = 30_000
+"""Pictures with a longer side are refused: few decoders take them, and scaled down nothing is left to see."""
 
 OTHER_FORMATS = ("BMP", "GIF", "JPEG2000", "PPM", "TIFF")
 STRIP_METADATA = Step("strip-metadata")
@@ -38,7 +41,8 @@ class Header:
 def read_header(data: bytes, path: Path) -> Header:
     """Read how a picture is to be sent; the path only names the file in errors.
 
-    Raises BadInputError for bytes that are empty, cut off, no picture, or larger than MAX_PIXELS.
+    Raises BadInputError for bytes that are empty, cut off, no picture, larger than MAX_PIXELS or longer than
+    MAX_SIDE.
     """
     try:
         layout = read_layout(data)
@@ -52,13 +56,28 @@ def read_header(data: bytes, path: Path) -> Header:
             f"{path} has {size[0]} x {size[1]} pixels; at most {MAX_PIXELS:,} are allowed. "
             "Scale it down or cut it into tiles."
         )
+    if max(size) > MAX_SIDE:
+        raise BadInputError(
+            f"{path} has {size[0]} x {size[1]} pixels; at most {MAX_SIDE:,} a side are allowed. "
+            "Scale it down or cut it into tiles."
+        )
     if layout is None:
         return Header(size, (TO_RGB8_PNG,))
     if not layout.plain or layout.orientation != 1:
         turned = (size[1], size[0]) if layout.orientation >= 5 else size
         return Header(turned, (TO_RGB8_PNG,))
+    _check_untouched(data, layout, path)
     clean = sum(part.stop - part.start for part in layout.kept) == len(data)
     return Header(size, () if clean else (STRIP_METADATA,))
+
+
+def _check_untouched(data: bytes, layout: Layout, path: Path) -> None:
+    """Find damage in what is to be sent without ever being decoded here."""
+    try:
+        if data.startswith(SIGNATURE):
+            check_chunks(data, layout)
+    except Damaged as error:
+        raise BadInputError(f"{path} {error}. {_REMEDY}") from error
 
 
 def read_layout(data: bytes) -> Layout | None:

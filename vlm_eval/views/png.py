@@ -1,6 +1,7 @@
 """Walk through a PNG file's chunks. Source: Portable Network Graphics (third edition), sections 5 and 11."""
 
 import struct
+import zlib
 
 from vlm_eval.views.container import CUT_OFF, Damaged, Layout, exif_orientation
 
@@ -32,6 +33,15 @@ def read_png(data: bytes) -> Layout:
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     plain = depth == 8 and colour in (_GREY, _RGB) and b"tRNS" not in kinds
     return Layout((width, height), plain, orientation, tuple(kept))
+
+
+def check_chunks(data: bytes, layout: Layout) -> None:
+    """Verify the checksum of each chunk that a layout keeps; no pixel is decoded. Raises Damaged."""
+    view = memoryview(data)
+    for part in layout.kept[1:]:
+        if zlib.crc32(view[part.start + 4 : part.stop - 4]) != int.from_bytes(view[part.stop - 4 : part.stop]):
+            kind = data[part.start + 4 : part.start + 8].decode("ascii", "replace")
+            raise Damaged(f"has a damaged {kind} chunk: its checksum does not hold")
 
 
 def _chunk(data: bytes, position: int) -> tuple[int, bytes]:

@@ -1,0 +1,116 @@
+"""Whether ingredients change each other's worth, on two scales, and which cells of the grid are not there."""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from math import prod
+
+import numpy as np
+
+from vlm_eval.flow import Scalar
+from vlm_eval.metrics.effects import Contrast, contrasts
+from vlm_eval.metrics.scales import Interaction, interaction
+from vlm_eval.reports.effects import grid_cells, measured_on, outcome
+from vlm_eval.reports.info import ReportInfo
+from vlm_eval.reports.panel import Panel
+
+Cells = Sequence[tuple[str, Mapping[str, Hashable]]]
+MOST_CELLS = 100_000
+"""Combinations of levels beyond which the missing ones are not listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionRow:
+    """What a second ingredient adds to the effect of a first one."""
+
+    first: Contrast
+    second: Contrast
+    measure: str
+    quads: int  # groups of four cells
+    found: Interaction
+
+
+def interaction_rows(panel: Panel, info: ReportInfo) -> list[InteractionRow]:
+    """Estimate every two-way interaction of the grid on recall, overkill and accuracy."""
+    cells = grid_cells(panel, info)
+    rows = []
+    for first, second in combinations(contrasts(cells), 2):
+        quads = [] if first.ingredient == second.ingredient else _quads(cells, first, second)
+        for measure, (keep, wrong) in measured_on(panel).items() if quads else ():
+            outcomes = [np.array([outcome(panel, cell, wrong)[keep] for cell in quad]) for quad in quads]
+            found = interaction(outcomes, panel.class_of_item[keep], panel.drawn.subset(keep))
+            rows.append(InteractionRow(first, second, measure, len(quads), found))
+    return rows
+
+
+def _quads(cells: Cells, first: Contrast, second: Contrast) -> list[tuple[str, str, str, str]]:
+    """List groups of four cells that differ in two ingredients: neither, first, second, both."""
+    by_settings = {frozenset(settings.items()): name for name, settings in cells}
+    quads = []
+    for _, settings in cells:
+        if settings.get(first.ingredient) != first.baseline or settings.get(second.ingredient) != second.baseline:
+            continue
+        names = []
+        for one, other in ((None, None), (first.level, None), (None, second.level), (first.level, second.level)):
+            changed = dict(settings)
+            changed |= {} if one is None else {first.ingredient: one}
+            changed |= {} if other is None else {second.ingredient: other}
+            names.append(by_settings.get(frozenset(changed.items())))
+        if all(name is not None for name in names):
+            quads.append((str(names[0]), str(names[1]), str(names[2]), str(names[3])))
+    return quads
+
+
+def absent_cells(cells: Cells) -> list[dict[str, Hashable]]:
+    """List the combinations of levels that the grid lacks: infeasible, or not asked for."""
+    levels: dict[str, list[Hashable]] = {}
+    for _, settings in cells:
+        for name, level in settings.items():
+            levels.setdefault(name, []).append(level)
+    distinct = {name: list(dict.fromkeys(values)) for name, values in levels.items()}
+    if not cells or prod(len(values) for values in distinct.values()) > MOST_CELLS:
+        return []
+    present = {frozenset(settings.items()) for _, settings in cells}
+    combined = (dict(zip(distinct, values, strict=True)) for values in product(*distinct.values()))
+    return [settings for settings in combined if frozenset(settings.items()) not in present]
+
+
+def interaction_notes(rows: Sequence[InteractionRow]) -> list[str]:
+    """Say where the two scales disagree on whether there is an interaction."""
+    flagged = [f"{_name(row)} on {row.measure}" for row in rows if row.found.disagree]
+    if not flagged:
+        return []
+    more = f" and {len(flagged) - 4} more (interactions.csv)" if len(flagged) > 4 else ""
+    named = "; ".join(flagged[:4])
+    return [f"Differences of rates and log-odds disagree about an interaction: {named}{more}."]
+
+
+def absent_notes(panel: Panel, info: ReportInfo) -> list[str]:
+    """Name the combinations that the grid lacks, and what follows."""
+    absent = absent_cells(grid_cells(panel, info))
+    if not absent:
+        return []
+    named = ["+".join(f"{name} {level}" for name, level in settings.items()) for settings in absent[:4]]
+    more = f" and {len(absent) - 4} more" if len(absent) > 4 else ""
+    return [
+        f"Not in the grid: {', '.join(named)}{more}. Each effect rests on the pairs that are there, so effects of"
+        " different ingredients are not over the same cells."
+    ]
+
+
+def _name(row: InteractionRow) -> str:
+    return f"{row.first.ingredient} x {row.second.ingredient}"
+
+
+def interaction_table(panel: Panel, rows: Sequence[InteractionRow]) -> Iterator[Mapping[str, Scalar]]:
+    """Yield one row an interaction for the CSV file."""
+    for row in rows:
+        line: dict[str, Scalar] = {"model": panel.model, "dataset": panel.card}
+        for place, contrast in (("first", row.first), ("second", row.second)):
+            line[place] = contrast.ingredient
+            line[f"{place}_level"] = f"{contrast.baseline} to {contrast.level}"
+        line |= {"measure": row.measure, "quads": row.quads}
+        for scale, found in (("risk", row.found.risk), ("log_odds", row.found.log_odds)):
+            line |= {scale: found.value, f"{scale}_low": found.low, f"{scale}_high": found.high}
+            line[f"{scale}_note"] = found.reason
+        yield line | {"scales_disagree": row.found.disagree}
