@@ -134,3 +134,25 @@ def test_help_answers_in_under_half_a_second():
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ)
         times.append(time.perf_counter() - start)
     assert sorted(times[1:])[2] < 0.5
+
+
+def test_ablate_beside_levels_or_shots_is_refused(parts):
+    result = call("run", "--dataset", parts, "--model", "scripted:no", "--ablate", "reference", "--shots", "0,1")
+    assert "--ablate makes a grid of its own" in str(result.exception)
+
+
+def test_a_flag_keeps_the_other_half_of_what_the_file_says(parts, tmp_path):
+    experiment = tmp_path / "experiment.yaml"
+    experiment.write_text(
+        f"dataset: {parts}\nmodels: scripted:no\nlevels: [naive]\ngeneration: {{temperature: 0.5}}\n"
+    )
+    call("run", experiment, "--shots", "1", "--max-tokens", "5", "--out", tmp_path / "run")
+    resolved = (tmp_path / "run" / "experiment.yaml").read_text()
+    assert "temperature: 0.5" in resolved
+    assert "max_tokens: 5" in resolved
+    assert "naive" in resolved
+
+
+def test_a_contact_sheet_that_cannot_be_written_is_one_message(parts, tmp_path):
+    result = call("preview", "--dataset", parts, "--out", tmp_path / "nowhere" / "sheet.png")
+    assert "cannot be written" in str(result.exception)

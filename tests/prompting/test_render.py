@@ -144,3 +144,19 @@ def test_ordinals_are_spelled_and_then_counted():
     assert [ordinal_word(number) for number in (1, 3, 10, 11, 12, 13, 21, 22, 101, 111)] == [
         "first", "third", "tenth", "11th", "12th", "13th", "21st", "22nd", "101st", "111th",
     ]  # fmt: skip
+
+
+def test_ingredients_may_be_given_by_position_by_name_or_by_level():
+    expected = render_prompt(sample(), Ingredients(class_info=True, standard=True, shots=1)).text
+    assert render_prompt(sample(), "expert", 1, "chat").text == expected
+    assert render_prompt(sample(), {"class", "standard"}, 1).text == expected
+    assert render_prompt(sample(), {"task": 1, "class": 1, "standard": 1, "reference": 1}).text == expected
+    with pytest.raises(ExperimentError, match="colour"):
+        render_prompt(sample(), ["colour"])
+    with pytest.raises(ExperimentError, match="0 or more"):
+        render_prompt(sample(), Ingredients(), -2)
+
+
+def test_a_template_outside_the_prompt_folders_is_not_found():
+    with pytest.raises(PromptError, match="no template"):
+        open_templates().source("../pyproject.toml")

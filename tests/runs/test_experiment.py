@@ -97,3 +97,29 @@ def test_a_standard_that_names_the_class_is_told_where_the_class_is_off(tmp_path
     notes = find_contamination(make_plan(parse_experiment(keys, "x")))
     assert len(notes) == 1
     assert "task+standard" in notes[0]
+
+
+def test_what_flags_can_say_a_file_can_say_too():
+    experiment = parse_experiment(
+        {
+            "dataset": "demo",
+            "model": "openai:gpt-4o",
+            "ablate": "class,reference",
+            "concurrency": 16,
+            "out": "runs/x",
+        },
+        "x",
+    )
+    assert experiment.models[0].options == {"concurrency": 16}
+    assert len(experiment.cells()) == 4
+    assert experiment.out == "runs/x"
+
+
+def test_a_card_comes_before_a_folder_of_the_same_name_beside_the_file(tmp_path):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "mine").mkdir()
+    path = tmp_path / "experiment.yaml"
+    path.write_text("dataset: [demo, mine]\nmodels: scripted:no\nroots: {mine: /data}\n")
+    experiment = read_experiment(path)
+    assert experiment.dataset == ["demo", str(tmp_path / "mine")]
+    assert experiment.roots == {str(tmp_path / "mine"): "/data"}

@@ -1,36 +1,10 @@
 import hashlib
-import os
-from pathlib import Path
 
 import pytest
 
 from vlm_eval.flow import Step
 from vlm_eval.views import identity
-from vlm_eval.views.identity import file_digest, view_identity
-
-
-def test_a_file_digest_is_the_sha256_of_its_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"abc")
-    assert file_digest(path) == hashlib.sha256(b"abc").hexdigest()
-
-
-def test_a_file_that_changed_is_hashed_again(tmp_path: Path) -> None:
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"abc")
-    before = file_digest(path)
-    path.write_bytes(b"abd")
-    os.utime(path, ns=(1, 1))
-    assert file_digest(path) != before
-
-
-def test_an_unchanged_file_is_hashed_once(tmp_path: Path) -> None:
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"abc")
-    file_digest(path)
-    hits = identity._digest.cache_info().hits
-    file_digest(path)
-    assert identity._digest.cache_info().hits == hits + 1
+from vlm_eval.views.identity import view_identity
 
 
 def test_a_view_identity_is_pinned() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
+from PIL.PngImagePlugin import PngInfo
 
 from vlm_eval.errors import BadInputError
 from vlm_eval.views.image import image_view
@@ -175,3 +176,43 @@ def test_real_pictures_pass_or_are_stripped_and_show_the_same_pixels(shared_data
             assert view.size == sent.size == image.size
             assert [step.operation for step in view.recipe] in ([], ["strip-metadata"])
             assert np.array_equal(np.asarray(sent), np.asarray(image))
+
+
+def test_an_unchanged_file_is_read_once_a_process(save, colours, monkeypatch) -> None:
+    path = save(colours, "a.png")
+    identity = image_view(path, "query").identity
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("read again"))
+    assert image_view(path, "reference").identity == identity
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"IDAT", b"iCCP"])
+def test_a_png_with_a_damaged_chunk_is_seen_without_decoding(save, colours, kind: bytes) -> None:
+    path = save(colours, "a.png", icc_profile=b"profile")
+    data = bytearray(path.read_bytes())
+    data[data.index(kind) + 4 + (9 if kind == b"IHDR" else 6)] ^= 1 if kind != b"IHDR" else 0
+    end = data.index(kind) + 4 + int.from_bytes(data[data.index(kind) - 4 : data.index(kind)])
+    data[end] ^= 1 if kind == b"IHDR" else 0
+    path.write_bytes(data)
+    view = image_view(path, "query")
+    assert view.size == (0, 0)
+    with pytest.raises(BadInputError, match=f"a\\.png has a damaged {kind.decode()} chunk.*Replace the file"):
+        view.read()
+
+
+def test_a_damaged_chunk_that_is_taken_out_does_no_harm(save, colours) -> None:
+    text = PngInfo()
+    text.add_text("Comment", "taken with a camera")
+    path = save(colours, "a.png", pnginfo=text)
+    path.write_bytes(path.read_bytes().replace(b"camera", b"camero"))
+    assert b"camero" not in image_view(path, "query").read()
+
+
+def test_a_picture_with_too_long_a_side_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("L", (30_001, 1)).save(path)
+    view = image_view(path, "query")
+    assert view.size == (0, 0)
+    with pytest.raises(BadInputError, match="30001 x 1 pixels; at most 30,000 a side"):
+        view.read()
+    Image.new("L", (30_000, 1)).save(path)
+    assert image_view(path, "query").size == (30_000, 1)

@@ -259,3 +259,30 @@ def test_a_picture_with_damaged_data_is_bad_input_where_it_is_rendered(save, col
     path.write_bytes(data)
     with pytest.raises(BadInputError, match=r"a\.png cannot be decoded"):
         image_view(path, "query").read()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tiff"])
+def test_a_file_that_changed_after_planning_is_not_sent_under_its_old_identity(save, colours, name) -> None:
+    path = save(colours, name)
+    planned = image_view(path, "query")
+    stored = reopen(planned.role, path, planned.recipe, planned.identity, planned.size)
+    save(colours.rotate(180), name)
+    for view in (planned, pickle.loads(pickle.dumps(stored))):
+        with pytest.raises(BadInputError, match=rf"{name} is not the picture .* changed since .* start a new run"):
+            view.read()
+    save(colours, name)
+    assert planned.read() == stored.read()
+
+
+def test_a_file_that_was_missing_when_planning_is_not_sent_as_the_missing_one(save, colours, tmp_path) -> None:
+    missing = image_view(tmp_path / "a.png", "query")
+    save(colours, "a.png")
+    with pytest.raises(BadInputError, match="changed since"):
+        missing.read()
+
+
+def test_another_version_of_the_renderer_does_not_send_under_an_old_identity(save, colours, monkeypatch) -> None:
+    view = image_view(save(colours, "a.png"), "query")
+    monkeypatch.setattr(identity, "RENDERER_VERSION", identity.RENDERER_VERSION + 1)
+    with pytest.raises(BadInputError, match="another version of vlm-eval"):
+        view.read()

@@ -1,6 +1,5 @@
 """Looks into the files of a data set for what makes its numbers wrong: `vlm-eval datasets check`."""
 
-import hashlib
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from vlm_eval.data.loading import Dataset
+from vlm_eval.data.selection import file_digest
 from vlm_eval.flow import Sample
 
 Level = Literal["error", "warning", "info"]
@@ -31,7 +31,7 @@ def check_dataset(dataset: Dataset) -> list[Finding]:
     Decodes pictures where the modality is image or medical; of other files it checks only that they are there.
     """
     decode = dataset.card.modality in ("image", "medical")
-    digests = {path: _digest(path) for path in _paths(dataset.samples)}
+    digests = {path: file_digest(path) for path in _paths(dataset.samples)}
     sizes = {path: _open(path) for path, digest in digests.items() if digest and decode}
     checks: Sequence[Callable[[], Iterator[Finding]]] = (
         partial(_check_files, dataset.samples, digests, sizes),
@@ -54,15 +54,6 @@ def _paths(samples: Sequence[Sample]) -> list[Path]:
             for path in (*sample.sources, *sample.references, *([sample.marked] if sample.marked else ()))
         )
     )
-
-
-def _digest(path: Path) -> str | None:
-    """Return the SHA-256 of a file, or None where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def _open(path: Path) -> tuple[int, int] | str:

@@ -84,11 +84,11 @@ def choose_references(samples: Sequence[Sample], shots: int, reference_seed: int
 def _shown_as_reference(samples: Sequence[Sample], references: Sequence[Path]) -> set[str]:
     """Find the items whose picture is one of the references, by its path or by its bytes."""
     paths, sizes = set(references), {_size(path) for path in references} - {None}
-    digests = {digest for path in references if (digest := _digest(path))}
+    digests = {digest for path in references if (digest := file_digest(path))}
     return {
         sample.id
         for sample in samples
-        if (path := sample.sources[0]) in paths or (_size(path) in sizes and _digest(path) in digests)
+        if (path := sample.sources[0]) in paths or (_size(path) in sizes and file_digest(path) in digests)
     }
 
 
@@ -100,7 +100,8 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _digest(path: Path) -> str | None:
+def file_digest(path: Path) -> str | None:
+    """Return the SHA-256 of a file as hex digits, or None where it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

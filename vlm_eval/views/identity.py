@@ -2,29 +2,11 @@
 
 import hashlib
 import json
-from functools import lru_cache
-from pathlib import Path
 
 from vlm_eval.flow import Recipe
 
 RENDERER_VERSION = 1
 """Raised whenever any operation of vlm_eval.views.render would give other bytes for the same file and recipe."""
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as 64 hex digits.
-
-    Remembered by (path, size, mtime_ns), so a file that is asked about in many cells is hashed once a process.
-    Raises OSError where the file cannot be read.
-    """
-    status = path.stat()
-    return _digest(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=1 << 20)
-def _digest(path: Path, size: int, mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def view_identity(digest: str, recipe: Recipe) -> str:
