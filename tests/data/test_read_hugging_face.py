@@ -2,7 +2,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from vlm_eval.data.cards import check_card
 from vlm_eval.data.loading import load_dataset
 from vlm_eval.errors import CardError, MissingExtraError
 
@@ -58,3 +60,58 @@ def test_without_the_package_the_pip_command_is_told(card_file: Path, tmp_path: 
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'vlm-eval\[hf\]'"):
         load_dataset(card_file)
+
+
+def save(folder: Path, pixels: list[bytes], columns: dict, splits: tuple[str, ...] = ()) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = {"scan": [{"bytes": data, "path": None} for data in pixels]}
+    rows |= {name: [n % 2 for n, _ in enumerate(pixels)] for name in columns}
+    table = datasets.Dataset.from_dict(rows, features=datasets.Features({"scan": datasets.Image(), **columns}))
+    saved_as = datasets.DatasetDict(dict.fromkeys(splits, table)) if splits else table
+    saved_as.save_to_disk(str(folder))
+
+
+def names(*listed: str):
+    return pytest.importorskip("datasets").ClassLabel(names=list(listed))
+
+
+@pytest.mark.parametrize("splits", [(), ("train", "test"), ("validation",)])
+def test_a_saved_folder_needs_no_card_where_its_features_tell_picture_and_label(
+    tmp_path: Path, picture, splits: tuple[str, ...]
+) -> None:
+    pixels = [picture(tmp_path / f"{shade}.png", shade=shade).read_bytes() for shade in (1, 2)]
+    save(tmp_path / "my scans", pixels, {"state": names("good", "defective")}, splits)
+    samples = load_dataset(tmp_path / "my scans").samples
+    assert {sample.id: sample.gold.anomalous for sample in samples} == {
+        "my-scans/000000": "no",
+        "my-scans/000001": "yes",
+    }
+    assert [sample.sources[0].read_bytes() for sample in samples] == pixels
+
+
+@pytest.mark.parametrize(
+    ("labels", "splits", "told"),
+    [
+        (("well", "ill"), (), "whether 'well', 'ill' means normal or anomalous is not clear"),
+        (("good", "bad"), ("train", "held"), "which of the splits train, held is the one to evaluate"),
+        ((), (), r"which column holds the labels is not clear \(none is stated as such\)"),
+    ],
+)
+def test_a_saved_folder_that_is_not_clear_is_refused_with_the_card_to_write(
+    tmp_path: Path, picture, labels: tuple[str, ...], splits: tuple[str, ...], told: str
+) -> None:
+    pixels = [picture(tmp_path / f"{shade}.png", shade=shade).read_bytes() for shade in (1, 2)]
+    save(tmp_path / "scans", pixels, {"state": names(*labels)} if labels else {}, splits)
+    with pytest.raises(CardError, match=told) as caught:
+        load_dataset(tmp_path / "scans")
+    lines = str(caught.value).splitlines()[2:]
+    shown = yaml.safe_load("\n".join(lines).replace("[...]", "[]").replace("...", "MIT"))
+    shown["options"].pop("labels")
+    assert check_card(shown, "shown").options["columns"]["image"] == "scan"
+
+
+def test_a_name_on_the_hub_is_refused_with_the_card_to_write() -> None:
+    with pytest.raises(CardError) as caught:
+        load_dataset("hf:org/My-Set")
+    for told in ("--datasets my_cards --dataset My-Set", "reader: hugging-face", "hub: org/My-Set", "columns:"):
+        assert told in str(caught.value)

@@ -149,3 +149,34 @@ def test_a_table_that_is_not_there_and_one_of_an_unknown_kind_are_refused(tmp_pa
     (tmp_path / "t.xlsx").write_bytes(b"")
     with pytest.raises(CardError, match=r"allowed are \.csv, \.tsv, \.jsonl and \.parquet"):
         load_dataset(write_card(tmp_path, "{file: t.xlsx}"))
+
+
+def test_a_line_ends_at_a_line_break_only(tmp_path: Path) -> None:
+    odd = "a\u2028b\x85c\x0cd\x1c.png"
+    (tmp_path / "t.csv").write_text(f'image,label,note\n"{odd}",1,"one\nnote"\nb.png,0,\n', encoding="utf-8")
+    text = json.dumps({"image": odd, "label": 1}, ensure_ascii=False)
+    (tmp_path / "u.jsonl").write_text(f'{text}\r\n{{"image": "b.png", "label": 0}}\n', encoding="utf-8")
+    for name in ("t", "u"):
+        file = next(tmp_path.glob(f"{name}.*"))
+        assert gold(load_dataset(file).samples) == {f"{name}/{odd}": "yes", f"{name}/b.png": "no"}
+
+
+@pytest.mark.parametrize("column", ["image", "reference", "mask"])
+def test_a_path_in_an_object_may_not_leave_the_tables_folder_either(tmp_path: Path, picture, column: str) -> None:
+    picture(tmp_path / "outside.png")
+    row = {"image": {"path": "a.png"}, "reference": None, "mask": None, "label": 1}
+    row[column] = {"path": str(tmp_path / "outside.png")}
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside/t.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    columns = "{image: image, reference: reference, mask: mask}"
+    with pytest.raises(CardError, match=r"t\.jsonl, line 1: the path .*outside\.png' leads out of"):
+        load_dataset(write_card(tmp_path / "inside", f"{{file: t.jsonl, columns: {columns}}}"))
+
+
+def test_a_path_in_an_object_is_read_below_the_tables_folder(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"image": {"path": "sub/a.png"}, "label": 1}', encoding="utf-8")
+    (sample,) = load_dataset(tmp_path / "t.jsonl").samples
+    assert (sample.id, sample.sources) == ("t/sub/a.png", (tmp_path / "sub/a.png",))
+    (tmp_path / "t.jsonl").write_text('{"image": {"path": null}, "label": 1}', encoding="utf-8")
+    with pytest.raises(CardError, match="column 'image' is empty"):
+        load_dataset(tmp_path / "t.jsonl")

@@ -54,3 +54,10 @@ def test_another_table_in_its_place_is_refused(tree: Path) -> None:
     (tree / "split_csv/1cls.csv").write_text("image,label\na,b\n", encoding="utf-8")
     with pytest.raises(CardError, match="no column 'object'; VisA's are object, split, label, image, mask"):
         load_dataset("visa", root=tree)
+
+
+def test_an_object_that_leads_out_of_the_root_is_refused(tree: Path) -> None:
+    rows = "object,split,label,image,mask\n../../elsewhere,test,anomaly,candle/a.JPG,\n"
+    (tree / "split_csv/1cls.csv").write_text(rows, encoding="utf-8")
+    with pytest.raises(CardError, match=r"1cls\.csv, line 2: the path '\.\./\.\./elsewhere/.* leads out of"):
+        load_dataset("visa", root=tree)

@@ -126,3 +126,24 @@ def test_a_class_with_too_few_normal_items_is_refused_by_name() -> None:
 
 def test_no_shots_need_no_normal_items() -> None:
     assert choose_references(items("bolt", 0, 5), 0, 0).by_class == {}
+
+
+def test_an_item_with_the_same_bytes_as_a_reference_is_withdrawn_too(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("a.png", "copy.png", "b.png", "longer.png")}
+    for (name, file), data in zip(files.items(), (b"same", b"same", b"diff", b"longer"), strict=True):
+        file.write_bytes(data)
+    copies = [item(n, id=f"mine/{name}", sources=(file,)) for n, (name, file) in enumerate(files.items())]
+    chosen = {seed: choose_references(copies, 1, seed) for seed in range(20)}
+    withdrawn = {one.by_class["nut"][0].name: one.withdrawn for one in chosen.values()}
+    assert withdrawn["a.png"] == withdrawn["copy.png"] == {"mine/a.png", "mine/copy.png"}
+    assert withdrawn["b.png"] == {"mine/b.png"}
+
+
+def test_an_item_with_the_bytes_of_a_training_reference_is_withdrawn_in_its_class_only(tmp_path: Path) -> None:
+    for name in ("train.png", "test.png", "bolt.png"):
+        (tmp_path / name).write_bytes(b"same")
+    training = item(0, split="train", sources=(tmp_path / "train.png",))
+    leaked = item(1, sources=(tmp_path / "test.png",))
+    other = item(2, "bolt", sources=(tmp_path / "bolt.png",))
+    bolt = item(3, "bolt", split="train", sources=(tmp_path / "gone.png",))
+    assert choose_references([training, leaked, other, bolt], 1, 0).withdrawn == {leaked.id}

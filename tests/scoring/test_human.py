@@ -12,13 +12,20 @@ def write(tmp_path, text, encoding="utf-8"):
 
 
 def item(name, cell="task", repeat=0):
-    return Item(Sample(name, "c", "image", (), "x", Gold("yes"), name), Question("chat", cell, repeat=repeat), Answer(""))
+    return Item(
+        Sample(name, "c", "image", (), "x", Gold("yes"), name), Question("chat", cell, repeat=repeat), Answer("")
+    )
 
 
 def test_verdicts_are_read_with_their_drawing_probability(tmp_path):
     path = write(tmp_path, "sample_id,verdict,cell,probability\nc/1,yes,task,0.25\nc/2,Normal,,\n")
     first, second = read_human_verdicts(path)
-    assert (first.verdict, first.probability, second.verdict, second.probability) == ("anomalous", 0.25, "normal", None)
+    assert (first.verdict, first.probability, second.verdict, second.probability) == (
+        "anomalous",
+        0.25,
+        "normal",
+        None,
+    )
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

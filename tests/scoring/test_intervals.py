@@ -117,10 +117,12 @@ def test_seconds_become_frames_only_with_a_frame_rate():
     assert with_rate.score == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("piece", ["1 ", "1-", "between 1 and ", "[1,", '{"start": 1, ', "0:", "2014-01-", "t=", "{"])
+@pytest.mark.parametrize(
+    "piece", ["1 ", "1-", "between 1 and ", "[1,", '{"start": 1, ', "0:", "2014-01-", "t=", "{"]
+)
 def test_time_is_linear_in_the_length(piece):
     times = []
-    for size in (50_000, 400_000):
+    for size in (20_000, 160_000):
         text = piece * (size // len(piece))
         start = time.process_time()
         read_intervals(text)

@@ -77,6 +77,6 @@ def test_a_preference_that_turns_with_the_order_is_none():
 @pytest.mark.parametrize("piece", ["verdict", '"', "verdict: ", "reason:          "])
 def test_a_megabyte_is_read_in_linear_time(piece):
     text = piece * (1_000_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     read_grades(text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

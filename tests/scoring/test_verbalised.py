@@ -71,6 +71,6 @@ def test_the_scorer_says_its_scale_in_its_name():
 @pytest.mark.parametrize("piece", ["score 1 ", "9", "1.", "chance ", "anomaly_", "0.5% ", "1 out of "])
 def test_a_megabyte_is_read_in_linear_time(piece):
     text = piece * (1_000_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     read_stated_score(text, scale="unit")
-    assert time.perf_counter() - start < 1.5
+    assert time.process_time() - start < 1.5

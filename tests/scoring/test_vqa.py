@@ -76,6 +76,6 @@ def test_the_scorer_takes_ten_answers_from_the_metadata_and_accepted_names_other
 
 
 def test_a_megabyte_is_normalised_in_under_a_second():
-    start = time.perf_counter()
+    start = time.process_time()
     normalize_vqa("the crack, couldnt've been 1.000 / " * 30_000)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

@@ -1,4 +1,5 @@
 import io
+import pickle
 import struct
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from vlm_eval.errors import BadInputError
 from vlm_eval.flow import Step
+from vlm_eval.views import identity
 from vlm_eval.views.image import image_view
 from vlm_eval.views.render import render, reopen
 

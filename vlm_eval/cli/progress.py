@@ -2,7 +2,8 @@
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from vlm_eval.flow import Answer, Outcome
@@ -22,14 +23,17 @@ class ProgressBar:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TextColumn("[green]{task.fields[answered]} answered[/] [red]{task.fields[failed]} failed[/]"),
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=10),
+            TextColumn(
+                "[green]{task.fields[answered]} answered[/] [red]{task.fields[failed]} failed[/] "
+                "of {task.total:.0f}",
+                table_column=Column(no_wrap=True),
+            ),
             _Rate(),
             TimeRemainingColumn(),
             console=console,
+            expand=True,
         )
         self._task: dict[str, int] = {}
         self._tally: dict[str, list[int]] = {}

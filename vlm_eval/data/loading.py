@@ -14,6 +14,7 @@ from vlm_eval.data.schema import Card
 from vlm_eval.errors import CardError
 from vlm_eval.flow import Sample
 
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A card, the samples of all splits in the reader's order, and what the reader repaired or left out."""

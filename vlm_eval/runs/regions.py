@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from vlm_eval.flow import Sample
@@ -44,14 +45,15 @@ def with_region(folder: Path, row: int, sample: Sample) -> Sample:
 
 
 def _from_masks(sample: Sample) -> Image.Image:
-    united = None
-    for path in sample.gold.masks:
-        with Image.open(path) as mask:
-            part = np.asarray(mask.convert("L")) > 0
-        if united is not None and united.shape != part.shape:
-            raise ValueError(f"{path.name} has another size than the other masks")
-        united = part if united is None else united | part
-    return Image.fromarray(united)
+    parts = [_read_mask(path) for path in sample.gold.masks]
+    if len({part.shape for part in parts}) > 1:
+        raise ValueError("its masks differ in size")
+    return Image.fromarray(np.logical_or.reduce(parts))
+
+
+def _read_mask(path: Path) -> NDArray[np.bool_]:
+    with Image.open(path) as mask:
+        return np.asarray(mask.convert("L")) > 0
 
 
 def _from_boxes(sample: Sample) -> Image.Image:

@@ -62,7 +62,9 @@ def _from_masks(gold: Gold) -> BoolArray:
         with _open(path) as picture:
             found = np.asarray(picture.convert("L")) > 0
         if united is not None and united.shape != found.shape:
-            raise BadInputError(f"The mask {path} has {found.shape} pixels, another mask of the item {united.shape}.")
+            raise BadInputError(
+                f"The mask {path} has {found.shape} pixels, another mask of the item {united.shape}."
+            )
         united = found if united is None else united | found
     return np.zeros((1, 1), dtype=np.bool_) if united is None else united
 

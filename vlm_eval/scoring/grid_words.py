@@ -20,7 +20,9 @@ CELLS: dict[str, Cell] = {
 }
 _NAMES = {cell: name for name, cell in CELLS.items()}
 
-_SIDE = r"(?:side|half|edge|corner|part|portion|hand|third|region|area|end|border|margin|quadrant|section|rim|most)"
+_SIDE = (
+    r"(?:side|half|edge|corner|part|portion|hand|third|region|area|end|border|margin|quadrant|section|rim|most)"
+)
 _VERTICAL = r"(?P<{0}>top|upper|bottom|lower|middle|mid|cent(?:er|re)|central)(?:most)?"
 _HORIZONTAL = r"(?P<{0}>left|right|middle|cent(?:er|re))(?:most|[\s-]hand)?"
 _BETWEEN = rf"(?:[\s-]{{1,2}}|(?:[\s-]{{1,2}}{_SIDE})?\s(?:of|on|in)\s(?:the\s)?(?:very\s|far\s)?)?"
@@ -47,7 +49,9 @@ _OF_THE_IMAGE = re.compile(
     r"(?:image|picture|photo|photograph|frame|figure|view)\b",
     re.IGNORECASE,
 )
-_IMAGE_BEFORE = re.compile(r"\b(?:image|picture|viewer|photo|frame)(?:['’]s|s['’])?\s(?:\w{1,12}\s)?$", re.IGNORECASE)
+_IMAGE_BEFORE = re.compile(
+    r"\b(?:image|picture|viewer|photo|frame)(?:['’]s|s['’])?\s(?:\w{1,12}\s)?$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)

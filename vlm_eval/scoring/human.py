@@ -146,9 +146,7 @@ class HumanScorer:
         said = next((self._said[place] for place in places if place in self._said), None)
         if said is None:
             return Judgement(None, "not-labelled")
-        return Judgement(
-            said.said, said.reason, details={"people": said.people, "probability": said.probability}
-        )
+        return Judgement(said.said, said.reason, details={"people": said.people, "probability": said.probability})
 
 
 def _agree(verdicts: Sequence[HumanVerdict]) -> _Consensus:

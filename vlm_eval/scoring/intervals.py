@@ -51,13 +51,19 @@ _DIGITS = re.compile(r"\d+(?:[.:-]?\d+)*")
 _LISTED = re.compile(r"\s{0,3}(?:,|;|and|,\s?and)\s{0,3}")
 _ALONE = re.compile(r"[\s\d.,;:\-–—()\[\]]{3,}")
 _OBJECT = re.compile(r"\{[^{}]{0,400}\}")
-_START = re.compile(rf"[\"']?(?:start|begin|from|first|left)\w{{0,12}}[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?({_TIME})", re.IGNORECASE)
-_STOP = re.compile(rf"[\"']?(?:end|stop|to|last|right)\w{{0,12}}[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?({_TIME})", re.IGNORECASE)
+_START = re.compile(
+    rf"[\"']?(?:start|begin|from|first|left)\w{{0,12}}[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?({_TIME})", re.IGNORECASE
+)
+_STOP = re.compile(
+    rf"[\"']?(?:end|stop|to|last|right)\w{{0,12}}[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?({_TIME})", re.IGNORECASE
+)
 _PAIR = re.compile(
     rf"(?<=[\[,:\s])\[\s{{0,3}}[\"']?({_TIME})[\"']?\s{{0,3}},\s{{0,3}}[\"']?({_TIME})[\"']?\s{{0,3}}\]|"
     rf"^\s{{0,3}}\[\s{{0,3}}({_TIME})\s{{0,3}},\s{{0,3}}({_TIME})\s{{0,3}}\]"
 )
-_EMPTY = re.compile(r"^\W{0,12}(?:json)?\s{0,3}(?:\{[^{}\[\]]{0,80}:\s{0,3})?\[\s{0,9}\]\s{0,3}\}?\W{0,12}$", re.IGNORECASE)
+_EMPTY = re.compile(
+    r"^\W{0,12}(?:json)?\s{0,3}(?:\{[^{}\[\]]{0,80}:\s{0,3})?\[\s{0,9}\]\s{0,3}\}?\W{0,12}$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,9 @@ def _from_json(body: str) -> list[StatedInterval]:
     for match in _OBJECT.finditer(body):
         start, stop = _START.search(match[0]), _STOP.search(match[0])
         if start is not None and stop is not None:
-            found.append(_interval(start[1], stop[1], "frame" if "frame" in match[0].casefold() else "", match.span()))
+            found.append(
+                _interval(start[1], stop[1], "frame" if "frame" in match[0].casefold() else "", match.span())
+            )
     if not found and ("[[" in re.sub(r"\s{1,9}", "", body[:4000]) or _PAIR.match(body.strip())):
         for match in _PAIR.finditer(body):
             found.append(_interval(match[1] or match[3], match[2] or match[4], "", match.span()))
@@ -151,13 +159,13 @@ def _from_prose(body: str) -> list[StatedInterval]:
     return found
 
 
-def _range(
-    match: re.Match[str], before: tuple[str, str], body: str, *, sure: bool
-) -> StatedInterval | None:
+def _range(match: re.Match[str], before: tuple[str, str], body: str, *, sure: bool) -> StatedInterval | None:
     opened, cue = before
     if match["to"].casefold() == "and" and opened != "between":
         return None
-    cued = cue or any(match[name] for name in ("cue2", "unit1", "unit2", "behind")) or not match["first"].isdecimal()
+    cued = (
+        cue or any(match[name] for name in ("cue2", "unit1", "unit2", "behind")) or not match["first"].isdecimal()
+    )
     if not cued and not sure and not opened and match["to"] in ("-", "–", "—"):
         return None
     if not cued and _VALUE_BEFORE.search(body[max(0, match.start() - 60) : match.start()]):
@@ -266,7 +274,9 @@ def judge_times(item: Item) -> Judgement:
         return Judgement(None, spans, reading.intervals[0].span)
     match = point_match(spans, _gold(item))
     hit = bool(match.recall)
-    return Judgement("right" if hit else "wrong", None, reading.intervals[0].span, match.f1, {"intervals": len(spans)})
+    return Judgement(
+        "right" if hit else "wrong", None, reading.intervals[0].span, match.f1, {"intervals": len(spans)}
+    )
 
 
 def _gold(item: Item) -> list[Span]:

@@ -19,6 +19,7 @@ _NOUNS = _PLURALS | frozenset(
     "mark marker region area label number no nos segment section zone box spot point item object part patch cell square "
     "circle mask annotation tag location position index id contour candidate place".split()
 )
+_SPATIAL = frozenset("point position location place spot".split())
 _NAMING = frozenset("labeled labelled marked numbered tagged".split())
 _FILLERS = _NAMING | _NOUNS | frozenset(["as", "with", "by", "the", "in", "#", ":", ".", "=", "is", "are"])
 _JOINING = frozenset([",", "&", "/", "+", "and", "or", "nor", "plus", "also", "both"])
@@ -44,9 +45,7 @@ _VERBS = frozenset(
 )
 _OPENING = frozenset("and but while whereas although though however only".split())
 _COMPARING = frozenset("unlike to with than like from".split())
-_UNITS = frozenset(
-    "% ° mm cm m px pixel pixels percent times inches seconds s ms degrees out of".split()
-)
+_UNITS = frozenset("% ° mm cm m px pixel pixels percent times inches seconds s ms degrees out of".split())
 _BEYOND = 64
 _FEW = 8  # the most filler words between a noun and its number
 
@@ -211,6 +210,8 @@ class MentionFinder:
         counted = self._keys[start - 1] in ("with", ".") and self._keys[start - 2] not in ("no", "nos")
         if counted and self._keys[last].isalpha() and self._keys[last] not in _VERBS:
             return None
+        if self._keys[place] in _SPATIAL and self._keys[start - 1] == "(" and self._keys[last] == ",":
+            return Mention("named", (), place, last)  # "the point (2, 40)"
         return Mention("named", names, place, last, heading=self._is_heading(place, last))
 
     def _before(self, place: int, words: frozenset[str]) -> int:
@@ -308,7 +309,9 @@ class MentionFinder:
         explained = self._keys[last - 1] == "(" and preceding in _JOINING  # "3 (crack) and 5 (dent)"
         after_sign = (preceding == ":" and ends) or explained
         opens = self._starts(place) and preceding != ":"
-        starting = (opens and ends and following != ",") or ((opens or preceding in _OPENING) and following in _VERBS)
+        starting = (opens and ends and following != ",") or (
+            (opens or preceding in _OPENING) and following in _VERBS
+        )
         if after_sign or starting or (preceding in ("in", "at", "on") and (ends or following in _VERBS)):
             return Mention("named", names, place, last, bare=True)
         return Mention("named", (), place, last)  # skipped as a whole, so that no list is read twice
@@ -339,7 +342,11 @@ class MentionFinder:
         return frozenset(candidates), frozenset()
 
     def _numbers_an_item(self, place: int) -> bool:
-        if not self._keys[place].isdecimal() or self._keys[place + 1] not in (".", ")") or len(self._keys[place]) > 3:
+        if (
+            not self._keys[place].isdecimal()
+            or self._keys[place + 1] not in (".", ")")
+            or len(self._keys[place]) > 3
+        ):
             return False
         if self._keys[place + 2] in ("", "\n") or self.tokens.starts[place + 2] == self.tokens.ends[place + 1]:
             return False
@@ -358,7 +365,9 @@ class MentionFinder:
         """Tell whether the words before a list say that it goes through the marks one by one."""
         words = [self._keys[at] for at in range(max(0, place - 40), place)]
         pairs = set(zip(words, words[1:], strict=False))
-        return any(("each", noun) in pairs or ("by", noun) in pairs or ("numbered", noun) in pairs for noun in _NOUNS)
+        return any(
+            ("each", noun) in pairs or ("by", noun) in pairs or ("numbered", noun) in pairs for noun in _NOUNS
+        )
 
 
 _Reader = Callable[[MentionFinder, int, Sequence[Mention]], Mention | None]

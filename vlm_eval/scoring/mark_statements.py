@@ -9,14 +9,20 @@ from vlm_eval.flow import Claim, Role
 from vlm_eval.scoring.mark_mentions import Mention, MentionFinder, tokenize
 from vlm_eval.scoring.verdict import Verdict, read_verdict
 
-_SPLITTING = frozenset([",", ";", ":", "—", "–", "and", "but", "while", "whereas", "although", "though", "however", "yet"])
+_SPLITTING = frozenset(
+    [",", ";", ":", "—", "–", "and", "but", "while", "whereas", "although", "though", "however", "yet"]
+)
 _COMPARING = frozenset("unlike than to with like versus vs between of from as".split())
 _COMPARED = frozenset(
     "unlike compared comparison similar like contrast versus vs relative identical different differs between than "
     "matches matching resembles".split()
 )
-_NEAR = frozenset("near beside around by above below under adjacent next close surrounding overlapping touching".split())
-_LEADING = frozenset("the mark marks region regions area areas number labeled labelled marked in at of to with".split())
+_NEAR = frozenset(
+    "near beside around by above below under adjacent next close surrounding overlapping touching".split()
+)
+_LEADING = frozenset(
+    "the mark marks region regions area areas number labeled labelled marked in at of to with".split()
+)
 _BEING = frozenset(["is", "are"])
 _STOPS = frozenset(["\n", ";", ".", "!", "?"])
 _STOPS_AND_BULLETS = _STOPS | {"*", "#", "-"}
@@ -279,7 +285,9 @@ class StatementReader:
         if mention.kind == "named":
             return "area:" if mention.heading and self.keys[mention.last - 1] == "." else "area"
         words = self._keys_of(mention)
-        quantifier = words[0] if words[0] in ("none", "no", "any", "neither") else "all" if len(words) > 1 else words[0]
+        quantifier = (
+            words[0] if words[0] in ("none", "no", "any", "neither") else "all" if len(words) > 1 else words[0]
+        )
         if mention.kind == "others":
             return "none of the other areas" if quantifier in ("none", "neither") else "other areas"
         return {"none": "none of the areas", "neither": "none of the areas", "any": "any area"}.get(

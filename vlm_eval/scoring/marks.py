@@ -101,7 +101,9 @@ def _outweighs(later: Statement, earlier: Statement) -> bool:
 
 
 def _fill(
-    best: dict[str, tuple[tuple[int, int], Statement]], names: Mapping[str, object], statements: Sequence[Statement]
+    best: dict[str, tuple[tuple[int, int], Statement]],
+    names: Mapping[str, object],
+    statements: Sequence[Statement],
 ) -> None:
     """Give the marks that are not spoken of by number what is said of the others, or of all."""
     for kind in ("others", "all"):

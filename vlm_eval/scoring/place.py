@@ -18,7 +18,9 @@ from vlm_eval.scoring.local_claims import LocalClaimReader
 from vlm_eval.scoring.verdict_scorer import read_item
 
 _EXPECTED = re.compile(r"\b(?:should|supposed|expected|ought|normally|required)\b", re.IGNORECASE)
-_FILLER = re.compile(r"\b(?:at|in|on|near|the|and|of|corner|side|image|picture|part|area|region|edge|it|is)\b|[\W_]")
+_FILLER = re.compile(
+    r"\b(?:at|in|on|near|the|and|of|corner|side|image|picture|part|area|region|edge|it|is)\b|[\W_]"
+)
 PlaceValue = Literal["right", "wrong", "none"]
 
 
@@ -114,7 +116,9 @@ class PlaceScorer:
         if place is None:
             return Judgement(None, "no-gold-place")
         boxes = find_boxes(item.answer.text) if place.mask is not None else []
-        return self._judge_boxes(boxes, place.mask) if boxes and place.mask is not None else _judge_words(item, place)
+        return (
+            self._judge_boxes(boxes, place.mask) if boxes and place.mask is not None else _judge_words(item, place)
+        )
 
     def _judge_boxes(self, boxes: Sequence[StatedBox], mask: BoolArray) -> Judgement:
         size = mask.shape[1], mask.shape[0]
