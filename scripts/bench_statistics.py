@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Time the statistics: 1,000 resampled AUROCs against scikit-learn in a loop, and the report of a large run.
 
-    python scripts/bench_statistics.py              # both
-    python scripts/bench_statistics.py --cells 10   # a smaller report
+python scripts/bench_statistics.py              # both
+python scripts/bench_statistics.py --cells 10   # a smaller report
 """
 
 import argparse

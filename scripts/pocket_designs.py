@@ -58,6 +58,8 @@ class Design:
     piece_kind: int
     piece_size: float
     piece_colour: Field
+    groove: float
+    groove_shade: float
     rim: float
     shadow: float
     turn: float
@@ -175,12 +177,14 @@ def draw_design(rng: Rng) -> Design:
         colour=colour,
         ground=ground,
         ground_kind=int(rng.choice(4, p=[0.55, 0.2, 0.15, 0.1])),
-        grain=int(rng.choice(5, p=[0.35, 0.2, 0.2, 0.15, 0.1])),
-        grain_strength=rng.uniform(0.01, 0.05),
+        grain=int(rng.choice(5, p=[0.25, 0.25, 0.15, 0.2, 0.15])),
+        grain_strength=rng.uniform(0.01, 0.07),
         pieces=(),
-        piece_kind=int(rng.integers(5)),
+        piece_kind=int(rng.integers(9)),
         piece_size=size * rng.uniform(0.09, 0.18),
-        piece_colour=far_colour(rng, [colour], 0.3),
+        piece_colour=far_colour(rng, [colour], rng.choice([0.12, 0.3]), 0.6),
+        groove=rng.choice([0.0, rng.uniform(0.012, 0.06)], p=[0.6, 0.4]),
+        groove_shade=rng.choice([rng.uniform(0.5, 0.85), rng.uniform(1.15, 1.4)]),
         rim=rng.choice([0.0, rng.uniform(0.1, 0.6)]),
         shadow=rng.choice([0.0, rng.uniform(0.1, 0.5)]),
         turn=rng.choice([0.0, rng.uniform(-0.3, 0.3), rng.uniform(-np.pi, np.pi)], p=[0.6, 0.25, 0.15]),

@@ -86,13 +86,26 @@ def paint_piece(canvas: Field, design: Design, column: float, row: float, scale:
     )
     colour = design.ground if kind == 1 else design.piece_colour
     paint(canvas, mask, colour)
-    if kind in (0, 4):
+    detail_piece(canvas, design, across, down, radius, colour)
+    return mask
+
+
+def detail_piece(canvas: Field, design: Design, across: Field, down: Field, radius: float, colour: Field) -> None:
+    """Paint what is seen on top of a piece: a socket, a slot, a cross, a ring, a highlight, a rim."""
+    kind = design.piece_kind
+    if kind in (0, 4, 8):
         paint(canvas, cover(disc(across, down, radius * 0.45)), colour * 0.6)
-    elif kind == 2:
+    elif kind in (2, 5):
         paint(canvas, cover(box(across, down, radius * 0.8, radius * 0.15)), colour * 0.5)
+        if kind == 5:
+            paint(canvas, cover(box(across, down, radius * 0.15, radius * 0.8)), colour * 0.5)
+    elif kind == 6:
+        paint(canvas, cover(disc(across, down, radius * 0.6)), np.float32(0.08))
+    elif kind == 7:
+        bright = np.minimum(colour + 0.25, 1)
+        paint(canvas, cover(disc(across + radius * 0.25, down + radius * 0.25, radius * 0.45), 3.0), bright, 0.8)
     if kind != 1 and design.rim:
         paint(canvas, cover(np.abs(disc(across, down, radius)) - 0.004), design.colour * 0.5, design.rim)
-    return mask
 
 
 def draw_part(rng: Rng, design: Design, defect: str | None) -> tuple[np.ndarray, Field]:
@@ -120,6 +133,9 @@ def draw_part(rng: Rng, design: Design, defect: str | None) -> tuple[np.ndarray,
             design.colour * (0.5 if design.colour.mean() > 0.3 else 1.5),
             design.rim,
         )
+    if design.groove:
+        groove = cover(np.abs(whole + np.float32(design.groove)) - 0.003)
+        paint(canvas, groove, np.minimum(design.colour * design.groove_shade, 1), 0.7)
     mask = gone + assemble(rng, canvas, design, pose, skip, defect == "misplaced piece")
     avoid = [(*pose.place(x, y), design.piece_size * 1.6 + 0.04) for x, y in design.pieces]
     if defect == "scratch":

@@ -9,6 +9,11 @@ from pocket_pool import PART, Pool
 from torch import Tensor, nn
 from torch.nn import functional
 
+PATCH_CELLS = torch.tensor(
+    [row * 3 // GRID * 3 + column * 3 // GRID for row in range(GRID) for column in range(GRID)]
+)
+"""The cell of the 3 x 3 grid of places in which each patch lies."""
+
 
 class Heads(nn.Module):
     """Readings that only training uses: of patches, of whole pictures, of a comparison."""
@@ -16,6 +21,7 @@ class Heads(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.patch = nn.Linear(VISION_WIDTH, len(DEFECTS))
+        self.position = nn.Linear(VISION_WIDTH, 9)
         self.whole = nn.Sequential(nn.LayerNorm(VISION_WIDTH), nn.Linear(VISION_WIDTH, len(DEFECTS) + len(KINDS)))
         self.outline = nn.Linear(VISION_WIDTH, len(OUTLINES))
         self.colour = nn.Linear(VISION_WIDTH, 3)
@@ -35,6 +41,8 @@ def sight_loss(heads: Heads, tokens: Tensor, pool: Pool, index: np.ndarray) -> T
     weight = torch.ones(len(DEFECTS))
     weight[0] = 0.25
     loss = functional.cross_entropy(heads.patch(tokens).float().flatten(0, 1), target.flatten(), weight)
+    cells = PATCH_CELLS.repeat(len(index))
+    loss = loss + 0.15 * functional.cross_entropy(heads.position(tokens).float().flatten(0, 1), cells)
     pooled = tokens.mean(1)
     whole = heads.whole(pooled).float()
     loss = loss + 0.3 * functional.cross_entropy(whole[:, : len(DEFECTS)], labels["defect"])

@@ -16,6 +16,7 @@ from pocket_sight import Heads, Optimisers, patch_tokens, sight_loss, whiten
 from pocket_words import answer_of, choose, corpus, kind_prompts
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import AutoTokenizer, LlavaForConditionalGeneration
 
 SIGHT_PEAK = 5e-3
 MODES = (
@@ -147,7 +148,16 @@ def language_loss(
 
 
 def train_language(
-    model, heads, tokenizer, processor, source: Path, clock: Clock, rng: np.random.Generator, out: Path, batch: int
+    model,
+    heads,
+    tokenizer,
+    processor,
+    source: Path,
+    clock: Clock,
+    rng: np.random.Generator,
+    out: Path,
+    batch: int,
+    peak: float,
 ) -> None:
     """Teach the language model to read prompts and patch tokens, and to compare two pictures."""
     pool = Pool(source)
@@ -181,7 +191,7 @@ def train_language(
             seeing = sight_loss(heads, tokens, pool, seen)
             tokens = tokens[: len(shown)]
             loss, first, comparison = language_loss(model, heads, tokens, rows, writer.image, differs, parts)
-        optimisers.step(loss + seeing, clock.rate(step))
+        optimisers.step(loss + seeing, peak * clock.rate(step))
         news = {f"first{shots}": float(first), "sight": seeing.item()}
         if comparison is not None:
             news["compare"] = float(comparison)
@@ -194,6 +204,8 @@ def train_language(
                 {k: round(v, 3) for k, v in mean.items()},
                 flush=True,
             )
+        if step in (60, 150, 300, 500) and len(list(source.glob("shard-*.npz"))) * 2000 > pool.size:
+            pool = Pool(source)
         if time.monotonic() - saved > 300:
             save(model, processor, out)
             saved = time.monotonic()
@@ -209,6 +221,8 @@ def main() -> None:
     parser.add_argument("--language-minutes", type=float, default=45)
     parser.add_argument("--sight-steps", type=int, default=3000)
     parser.add_argument("--language-steps", type=int, default=6000)
+    parser.add_argument("--resume", type=Path, help="a model whose language stage goes on")
+    parser.add_argument("--peak", type=float, default=1.0, help="factor of the language stage's learning rates")
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument(
         "--state", type=Path, help="where the state after the first stage is kept, and found again"
@@ -217,7 +231,9 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(given.seed)
     rng = np.random.default_rng(given.seed)
-    tokenizer = train_tokenizer(corpus(kind_prompts()))
+    tokenizer = (
+        AutoTokenizer.from_pretrained(given.resume) if given.resume else train_tokenizer(corpus(kind_prompts()))
+    )
     processor, model, heads = build_processor(tokenizer), build_model(tokenizer), Heads()
     model.set_attn_implementation({"vision_config": "lean", "text_config": "lean"})
     print(
@@ -225,16 +241,23 @@ def main() -> None:
         flush=True,
     )
     save(model, processor, given.out)
+    if given.resume:
+        model.load_state_dict(
+            LlavaForConditionalGeneration.from_pretrained(given.resume, dtype=torch.float32).state_dict()
+        )
     if given.state and given.state.exists():
         state = torch.load(given.state)
-        model.model.vision_tower.load_state_dict(state["tower"])
+        if not given.resume:
+            model.model.vision_tower.load_state_dict(state["tower"])
         heads.load_state_dict({k: v for k, v in state["heads"].items() if "differs" not in k}, strict=False)
     else:
         train_sight(model, heads, given.pictures, Clock(given.sight_steps, given.sight_minutes * 60), rng)
         if given.state:
             torch.save({"tower": model.model.vision_tower.state_dict(), "heads": heads.state_dict()}, given.state)
     clock = Clock(given.language_steps, given.language_minutes * 60)
-    train_language(model, heads, tokenizer, processor, given.pictures, clock, rng, given.out, given.batch)
+    train_language(
+        model, heads, tokenizer, processor, given.pictures, clock, rng, given.out, given.batch, given.peak
+    )
     save(model, processor, given.out)
     print(f"done in {time.process_time():.0f} CPU-seconds", flush=True)
 

@@ -281,6 +281,7 @@ class Capabilities:
     max_images: int | None = None  # None: no limit known
     conversation: bool = True  # more than one turn
     yes_no: bool = False  # Generation.yes_no
+    beams: bool = False  # Generation.beams above 1
     remote: bool = False  # pictures leave this machine
 
 

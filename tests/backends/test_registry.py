@@ -9,7 +9,7 @@ import pytest
 from vlm_eval.backends import checkpoints
 from vlm_eval.backends.checkpoints import checkpoint_path, shipped_models, weights_revision
 from vlm_eval.backends.endpoint import receiving_host
-from vlm_eval.backends.registry import capabilities, list_families, open_backend, parse_model
+from vlm_eval.backends.registry import capabilities, check, list_families, open_backend, parse_model
 from vlm_eval.errors import ExperimentError
 from vlm_eval.flow import Model
 
@@ -87,7 +87,8 @@ def test_each_family_says_what_it_can_do(monkeypatch):
     assert set(by_name) == {"openai", "llava", "blip2", "auto", "scripted", "replay"}
     assert (by_name["blip2"].max_images, by_name["blip2"].conversation) == (1, False)
     assert [name for name, can in by_name.items() if can.remote] == ["openai"]
-    assert all(can.yes_no for can in by_name.values())
+    assert [name for name, can in by_name.items() if not can.yes_no] == ["replay"]  # there is no such file
+    assert [name for name, can in by_name.items() if not can.beams] == ["openai"]
     assert all(family.description for family in list_families())
 
 
@@ -118,8 +119,88 @@ def test_opening_makes_the_scratch_folder(tmp_path):
 def test_the_plan_imports_neither_torch_nor_openai():
     code = (
         "import sys; from vlm_eval.backends.registry import *; capabilities(parse_model('openai:gpt-4o'));"
+        "check(parse_model('openai:m', base_url='http://localhost/v1')); check(parse_model('scripted:yes'));"
         "import vlm_eval.backends.prices;"
         "print({'torch', 'openai', 'aiohttp', 'transformers', 'numpy'} & set(sys.modules))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "set()"
+
+
+@pytest.mark.parametrize(("stated", "able"), [(True, True), ("true", True), (False, False), (None, False)])
+def test_a_server_searches_with_beams_only_where_it_is_said_to(stated, able):
+    assert capabilities(parse_model("openai:m", beam_search=stated)).beams is able
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "able"),
+    [
+        ("a.jsonl", '{"key": "k", "answer": "Yes"}\n{"key": "l", "answer": "No", "yes": -2, "no": -0.1}', True),
+        ("a.jsonl", '{"key": "k", "answer": "Yes", "yes": -2}\n{"key": "l", "answer": "x", "no": null}', False),
+        ("a.csv", "key,answer,yes,no\nk,Yes,,\nl,Yes,-0.1,-2\n", True),
+        ("a.csv", "key,answer\nk,Yes\n", False),
+        ("a.jsonl", "nonsense", False),
+        ("gone.jsonl", None, False),
+    ],
+)
+def test_recorded_answers_serve_forced_questions_only_with_probabilities(tmp_path, name, text, able):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    assert capabilities(parse_model(f"replay:{tmp_path / name}")).yes_no is able
+    assert capabilities(parse_model(f"replay:{tmp_path}")).yes_no  # a run folder: runs/ knows
+
+
+@pytest.fixture
+def no_server(monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "told"),
+    [
+        ("openai:gpt-4o", {}, "OPENAI_API_KEY is not set"),
+        ("openai:m", {"base_url": "localhost:8000"}, "write it like"),
+        ("openai:m", {"base_url": "http://localhost/v1", "concurrency": 0}, "concurrency"),
+        ("scripted:maybe", {}, "Unknown script 'maybe'"),
+        ("scripted:gone.yaml", {}, "rules in gone.yaml cannot be read"),
+        ("scripted:yes", {"fail_kind": "odd"}, "fail_kind"),
+        ("replay:gone.jsonl", {}, "no answers to replay at gone.jsonl"),
+        ("replay:gone_run::openai:m", {}, "Cannot replay gone_run"),
+        ("replay:answers.xlsx", {}, "Name a run folder"),
+    ],
+)
+def test_what_could_not_be_asked_is_refused_before_anything_is_opened(no_server, text, options, told):
+    with pytest.raises(ExperimentError, match=told):
+        check(parse_model(text, **options))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:s3cret@host.example/v1",
+        "https://s3cret@host.example/v1",
+        "https://host.example/v1?key=s3cret",
+        "https://host.example/v1#s3cret",
+        "me:s3cret@host.example/v1",
+        "ftp://me:s3cret@host.example",
+        "https://[s3cret@host/v1",
+    ],
+)
+def test_a_base_url_with_a_secret_is_refused_without_repeating_it(no_server, monkeypatch, url):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-" + "k" * 20)
+    for spec in (parse_model("openai:m", base_url=url), parse_model("openai:m")):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        with pytest.raises(ExperimentError, match="base_url") as caught:
+            check(spec)
+        assert "s3cret" not in str(caught.value)
+
+
+def test_what_can_be_asked_passes_the_check(no_server, monkeypatch, tmp_path):
+    (tmp_path / "answers.jsonl").write_text('{"sample_id": "s", "answer": "Yes"}')  # joined by runs/ later
+    replayed = [f"replay:{tmp_path}", f"replay:{tmp_path}::openai:m", f"replay:{tmp_path / 'answers.jsonl'}"]
+    for text in ("scripted:yes", "scripted:timeout", "llava:org/name", *replayed):
+        check(parse_model(text))
+    check(parse_model("openai:m", base_url="http://localhost:8000/v1"))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-" + "k" * 20)
+    check(parse_model("openai:gpt-4o"))

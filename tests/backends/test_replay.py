@@ -19,7 +19,7 @@ def replayed(path, tmp_path, requests):
 
 def test_an_answer_is_found_by_its_prompt_whatever_model_is_asked(make):
     request = make.request("Is it broken?", make.picture(1))
-    backend = ReplayBackend({prompt_digest(request.prompt): [Answer("Yes.")]})
+    backend = ReplayBackend({prompt_digest(request.prompt): {0: Answer("Yes.")}})
     other = replace(request, key="0" * 64, model=Model("openai", "gpt-4o"))
     assert list(backend.answer([other])) == [("0" * 64, Answer("Yes."))]
 
@@ -61,7 +61,7 @@ def test_rows_may_name_the_request_itself(make, tmp_path):
 
 def test_an_answer_without_probabilities_cannot_stand_for_a_forced_one(make):
     request = make.request("x", yes_no=True)
-    ((_, outcome),) = ReplayBackend({prompt_digest(request.prompt): [Answer("Yes")]}).answer([request])
+    ((_, outcome),) = ReplayBackend({prompt_digest(request.prompt): {0: Answer("Yes")}}).answer([request])
     assert (outcome.kind, "yes/no" in outcome.message) == ("unsupported", True)
 
 
@@ -96,3 +96,42 @@ def test_a_wrong_row_is_named_with_its_file(tmp_path, text, named):
 def test_what_cannot_be_replayed_is_said(tmp_path, name):
     with pytest.raises(ExperimentError, match=r"cannot be read|Name a run folder|is a folder"):
         open_backend(parse_model(f"replay:{tmp_path / name}"), tmp_path / "scratch")
+
+
+def test_requests_with_one_prompt_are_told_apart_by_their_keys(make, tmp_path):
+    request = make.request("Is it broken?", make.picture(1))
+    asked = [replace(request, key=letter * 64) for letter in "abc"]
+    asked[1] = replace(asked[1], generation=replace(request.generation, yes_no=True))
+    asked[2] = replace(asked[2], repeat=1)
+    said = [Answer("There is a crack."), Answer("Yes", yes_no=YesNo(-0.1, -2.5)), Answer("A scratch.")]
+    (tmp_path / "scratch").mkdir()
+    rows = [(one.key, outcome) for one, outcome in zip(asked, said, strict=True)]
+    write_recorded(tmp_path / "scratch" / RECORDED, reversed(rows), by="key")
+    assert replayed(tmp_path, tmp_path, asked) == said
+    written = json.loads((tmp_path / "scratch" / RECORDED).read_text().splitlines()[0])
+    assert {"key", "prompt_digest", "repeat"} & set(written) == {"key"}
+
+
+def test_a_missing_repeat_does_not_shift_the_others(make, tmp_path):
+    request = make.request("x")
+    path = tmp_path / "answers.jsonl"
+    digest = prompt_digest(request.prompt)
+    rows = [{"prompt_digest": digest, "answer": str(repeat), "repeat": repeat} for repeat in (2, 1)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    outcomes = replayed(path, tmp_path, [replace(request, repeat=number) for number in range(3)])
+    assert outcomes == [Failure("unsupported", "no recorded answer"), Answer("1"), Answer("2")]
+
+
+@pytest.mark.parametrize("place", [{"key": "k"}, {"prompt_digest": "d", "repeat": 0}])
+def test_two_answers_to_one_request_are_refused_unless_they_are_the_same(tmp_path, place):
+    path = tmp_path / "answers.jsonl"
+    path.write_text("\n".join(json.dumps(place | {"answer": text}) for text in ("x", "x")))
+    open_backend(parse_model(f"replay:{path}"), tmp_path / "scratch")
+    path.write_text("\n".join(json.dumps(place | {"answer": text}) for text in ("x", "y")))
+    with pytest.raises(ExperimentError, match="row 2: a second answer to the same request"):
+        open_backend(parse_model(f"replay:{path}"), tmp_path / "scratch")
+
+
+@pytest.mark.parametrize(("yes_no", "able"), [(None, False), (YesNo(-0.1, -2.5), True)])
+def test_the_backend_serves_forced_questions_only_with_probabilities(yes_no, able):
+    assert ReplayBackend({"k": {0: Answer("Yes", yes_no=yes_no)}}).capabilities.yes_no is able

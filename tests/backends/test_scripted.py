@@ -170,3 +170,14 @@ def test_wrong_orders_say_what_is_allowed(scripted):
         scripted("perhaps")
     with pytest.raises(ExperimentError, match="fail_kind is 'boom'"):
         scripted("yes", fail_kind="boom")
+
+
+@pytest.mark.parametrize("name", ["rules.csv", "rules.jsonl"])
+def test_a_line_of_rules_ends_at_a_line_break_only(make, tmp_path, name):
+    answer = "a\u2028b\x85c\x0cd"
+    as_json = json.dumps({"answer": answer}, ensure_ascii=False)
+    text = f'answer,match\n"{answer}",\n' if name.endswith("csv") else as_json + "\n"
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    backend = open_backend(parse_model(f"scripted:{tmp_path / name}"), tmp_path / "scratch")
+    ((_, outcome),) = backend.answer([make.request("x")])
+    assert outcome.text == answer

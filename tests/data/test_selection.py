@@ -130,7 +130,7 @@ def test_no_shots_need_no_normal_items() -> None:
 
 def test_an_item_with_the_same_bytes_as_a_reference_is_withdrawn_too(tmp_path: Path) -> None:
     files = {name: tmp_path / name for name in ("a.png", "copy.png", "b.png", "longer.png")}
-    for (name, file), data in zip(files.items(), (b"same", b"same", b"diff", b"longer"), strict=True):
+    for file, data in zip(files.values(), (b"same", b"same", b"diff", b"longer"), strict=True):
         file.write_bytes(data)
     copies = [item(n, id=f"mine/{name}", sources=(file,)) for n, (name, file) in enumerate(files.items())]
     chosen = {seed: choose_references(copies, 1, seed) for seed in range(20)}

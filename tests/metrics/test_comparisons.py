@@ -31,6 +31,13 @@ def test_clusters_that_do_not_differ_change_nothing() -> None:
     assert sign_flip_test(np.zeros(0)) == 1.0
 
 
+def test_differences_of_few_sizes_get_the_same_p_value_as_all_different_ones() -> None:
+    differences = np.random.default_rng(3).integers(-2, 4, 200) / 10
+    spread = differences + np.random.default_rng(4).normal(0, 1e-7, 200)
+    assert sign_flip_test(differences * 0.3) == pytest.approx(sign_flip_test(spread), abs=0.01)
+    assert sign_flip_test(np.where(np.arange(200) < 80, -0.1, 0.1)) == pytest.approx(0.0057, abs=0.003)
+
+
 def test_five_clusters_cannot_reach_the_nominal_level() -> None:
     assert sign_flip_test(np.ones(5)) == pytest.approx(2 / 32)
 

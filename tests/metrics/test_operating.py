@@ -39,12 +39,10 @@ def test_the_cheapest_threshold_is_the_cheapest_of_all() -> None:
     false, found, cuts = roc_curve(gold, score, drop_intermediate=False)
     spent = [costs.expected(1 - hit, alarm) for hit, alarm in zip(found, false, strict=True)]
     threshold = threshold_for_cost(gold, score, costs)
-    best = costs.expected(
-        float(np.mean(score[gold == 1] < threshold)), float(np.mean(score[gold == 0] >= threshold))
-    )
-    assert best == pytest.approx(min(spent))
+    missed, alarms = np.mean(score[gold == 1] < threshold), np.mean(score[gold == 0] >= threshold)
+    assert costs.expected(float(missed), float(alarms)) == pytest.approx(min(spent))
     assert cuts.size
-    assert threshold_for_cost(gold, score, Costs(0, 1, 0.02)) == np.inf
+    assert threshold_for_cost(np.array([1, 0]), np.array([0.1, 0.9]), Costs(1, 100, 0.5)) == np.inf
 
 
 def test_at_most_the_allowed_share_of_normal_items_is_flagged() -> None:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -39,7 +41,7 @@ def aupro_by_thresholds(maps: list, masks: list, limit: float = 0.3) -> float:
     rates, overlap = np.array(points).T
     fine = np.sort(np.append(rates[rates <= limit], limit))
     area = 0.0
-    for low, high in zip(fine[:-1], fine[1:], strict=True):
+    for low, high in pairwise(fine):
         left = overlap[rates <= low].max()
         right = np.interp(high, rates, overlap) if high == limit else overlap[np.flatnonzero(rates == high)[0]]
         area += (high - low) * (left + right) / 2
@@ -55,7 +57,8 @@ def test_aupro_follows_the_definition(digits: int) -> None:
 def test_a_perfect_map_scores_one_and_a_constant_one_by_chance() -> None:
     _, masks = draw(0)
     perfect = pixel_metrics([mask.astype(float) for mask in masks], masks)
-    assert (perfect.auprc, perfect.aupro, perfect.f1_max, perfect.false_positive_rate_at_95) == (1, 1, 1, 0)
+    found = (perfect.auprc, perfect.aupro, perfect.f1_max, perfect.false_positive_rate_at_95)
+    assert found == pytest.approx((1, 1, 1, 0))
     flat = pixel_metrics([np.zeros(mask.shape) for mask in masks], masks)
     assert flat.auprc == pytest.approx(np.mean(np.array(masks)))
     assert flat.aupro == pytest.approx(0.15)

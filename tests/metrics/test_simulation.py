@@ -27,3 +27,14 @@ def test_the_page_claims_no_coverage_under_93_percent_of_an_interval() -> None:
         float(cell) for line in page.splitlines() if line.startswith("| 0.") for cell in line.split("|")[4:-1]
     ]
     assert min(shares) >= 93
+
+
+def test_the_page_claims_no_coverage_under_93_percent_of_the_choice_and_of_few_labels() -> None:
+    page = (ROOT / "docs" / "statistics.md").read_text()
+    choices = page.split("### Choosing, in percent")[1].split("###")[0]
+    labels = page.split("### Few human labels")[1].split("## Speed")[0]
+    crossed = [line.split("|")[4] for line in choices.splitlines() if line.startswith("| 0.")]
+    weighted = [line.split("|")[5] for line in labels.splitlines() if line.startswith("| 0.")]
+    assert len(crossed) == 4
+    assert len(weighted) == 16
+    assert min(float(share) for share in crossed + weighted) >= 93

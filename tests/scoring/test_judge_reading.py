@@ -56,8 +56,8 @@ def test_a_judgement_points_to_the_grade_in_the_reply():
 
 @pytest.mark.parametrize(
     ("text", "winner"),
-    [('{"better": "first"}', "first"), ("better: second", "second"), ('"winner": "B"', "second"), ("better: tie", "tie"),
-     ("better: first, no, better: second", None), ("Both are good.", None)],
+    [('{"better": "first"}', "first"), ("better: second", "second"), ('"winner": "B"', "second"),
+     ("better: tie", "tie"), ("better: first, no, better: second", None), ("Both are good.", None)],
 )  # fmt: skip
 def test_the_better_answer_is_read(text, winner):
     assert read_winner(text) == winner

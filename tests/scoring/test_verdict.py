@@ -128,6 +128,75 @@ def test_what_the_reference_lacks_is_a_finding():
     assert read_verdict(text, image_roles=ONE_SHOT).claim == "anomalous"
 
 
+@pytest.mark.parametrize("text", ["n/a", "N/A", "N/A.", "N/A - the image is blank"])
+def test_not_applicable_is_no_claim(text):
+    assert read_verdict(text).claim is None
+    assert read_verdict("Defects: n/a").claim == "normal"
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("It is not the case that there is no defect.", "anomalous"),
+        ("It is not true that there are no defects, because a crack is visible.", "anomalous"),
+        ("It is not the case that there is a defect.", "normal"),
+        ("It isn't true that the part is defective.", "normal"),
+        ("It would be wrong to say that there are no defects.", "anomalous"),
+    ],
+)
+def test_a_denial_of_a_whole_statement_turns_it_round(text, claim):
+    assert read_verdict(text).claim == claim
+
+
+@pytest.mark.parametrize(
+    ("text", "claim", "reason"),
+    [
+        ("There are few, if any, defects.", None, "hedged"),
+        ("There is little, if any, damage.", None, "hedged"),
+        ("There are no defects, if any.", "normal", None),
+    ],
+)
+def test_defects_if_any_are_not_asserted(text, claim, reason):
+    verdict = read_verdict(text)
+    assert (verdict.claim, verdict.reason) == (claim, reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("The reference image has no scratch, but the query shows one.", "anomalous"),
+        ("The first image has no scratch, but the second does.", "anomalous"),
+        ("The reference image has no scratch. The test image has one.", "anomalous"),
+        ("There is no scratch in the reference image, but there is one in the query image.", "anomalous"),
+        ("The reference has a scratch; the query doesn't.", "normal"),
+        ("There is a scratch in the reference image but not in the query image.", "normal"),
+        ("The reference image has no scratch, and neither does the inspected image.", "normal"),
+        ("There is a dent in the query image that is not in the reference image.", "anomalous"),
+        ("Based on the reference image, the part is scratched.", "anomalous"),
+        ("The reference image has a cap without scratches. The query image has a label on it.", None),
+        ("The reference images have a scratch. The inspected picture is clean.", "normal"),
+    ],
+)
+def test_what_was_named_of_the_reference_is_meant_where_the_query_has_it_or_not(text, claim):
+    assert read_verdict(text, image_roles=ONE_SHOT).claim == claim
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"),  # with two references, with three
+    [
+        ("The third image has a scratch.", ("anomalous", None)),
+        ("The fourth image has a scratch.", ("anomalous", "anomalous")),
+        ("Image 3 has a scratch. Image 4 is clean.", ("anomalous", "normal")),
+        ("The first three images are normal, but the fourth is cracked.", ("anomalous", "anomalous")),
+        ("The last image has a scratch.", ("anomalous", "anomalous")),
+        ("The third pin in the image is bent.", ("anomalous", "anomalous")),
+    ],
+)
+def test_any_number_of_references_is_told_from_the_query(text, claims):
+    for shots, claim in zip((2, 3), claims, strict=True):
+        assert read_verdict(text, image_roles=("reference",) * shots + ("query",)).claim == claim
+
+
 @pytest.mark.parametrize(
     ("finish", "reason"), [("refusal", "refused"), ("content-filter", "refused"), ("length", "truncated")]
 )
@@ -197,6 +266,10 @@ HOSTILE = [
     "\n",
     "and, ",
     "the first image ",
+    "the reference image has no scratch, but the query shows one. ",
+    "but the query while the third image ",
+    "there is a dent in the reference image and ",
+    "not true that ",
     "İ",
 ]
 

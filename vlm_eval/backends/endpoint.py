@@ -28,6 +28,11 @@ def receiving_host(spec: BackendSpec) -> str | None:
     return None if is_loopback(host) else host
 
 
+def searches_beams(spec: BackendSpec) -> bool:
+    """Say whether a server takes vLLM's beam search, by the option that says so."""
+    return str(spec.options.get("beam_search", "")).lower() in ("true", "1", "1.0", "yes", "y", "on", "t")
+
+
 def host_of(url: str) -> str:
     """Return the host of a URL; empty where there is none."""
     try:

@@ -59,12 +59,23 @@ def _checked_host(url: str) -> str:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ExperimentError(f"base_url is {url!r}; write it like 'http://localhost:8000/v1'.")
-    if parts.username or parts.password:
+        raise ExperimentError(f"base_url is {_shown(url)}; write it like 'http://localhost:8000/v1'.")
+    if "@" in parts.netloc:
         raise ExperimentError(
-            "base_url holds a user name or a password, and options are stored. Set OPENAI_API_KEY."
+            "base_url holds a user name or a password, and options are stored. Leave them out (the part before @) "
+            "and set OPENAI_API_KEY."
+        )
+    if "?" in url or "#" in url:
+        raise ExperimentError(
+            "base_url holds a query string or a fragment, which may be a secret, and options are stored. Leave it "
+            "out from the ? or # on; a key belongs into OPENAI_API_KEY, a version into the option api_version."
         )
     return parts.hostname
+
+
+def _shown(url: str) -> str:
+    """Repeat a URL in a message unless it may hold a secret."""
+    return "no URL" if set(url) & set("@?#") else repr(url)
 
 
 def _is_classic_azure(url: str) -> bool:

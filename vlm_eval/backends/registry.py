@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal, cast
 
 from vlm_eval.backends.checkpoints import checkpoint_path, shipped_family, shipped_models, weights_revision
-from vlm_eval.backends.endpoint import receiving_host
+from vlm_eval.backends.endpoint import receiving_host, searches_beams
+from vlm_eval.backends.recorded_files import holds_yes_no
 from vlm_eval.errors import ExperimentError
 from vlm_eval.flow import Backend, BackendSpec, Capabilities, Model, Scalar
 
@@ -44,6 +45,7 @@ class Family:
     options: frozenset[str]
     source: Literal["weights", "file", "server"]  # what the checkpoint names
     example: str = ""
+    check: str = ""  # "module:function" that refuses a spec before anything is asked; imports nothing heavy
 
 
 _FAMILIES: Mapping[str, Family] = {
@@ -57,12 +59,13 @@ _FAMILIES: Mapping[str, Family] = {
             _REMOTE_OPTIONS,
             "server",
             example="openai:gpt-4o",
+            check="vlm_eval.backends.openai_settings:read_settings",
         ),
         Family(
             "llava",
             "LLaVA through transformers, on this machine",
             "vlm_eval.backends.local_llava:build",
-            Capabilities(yes_no=True),
+            Capabilities(yes_no=True, beams=True),
             _LOCAL_OPTIONS,
             "weights",
             example="llava:llava-hf/llava-1.5-7b-hf",
@@ -71,7 +74,7 @@ _FAMILIES: Mapping[str, Family] = {
             "blip2",
             "BLIP-2 through transformers, on this machine: one picture, one turn",
             "vlm_eval.backends.local_blip2:build",
-            Capabilities(max_images=1, conversation=False, yes_no=True),
+            Capabilities(max_images=1, conversation=False, yes_no=True, beams=True),
             _LOCAL_OPTIONS,
             "weights",
             example="blip2:Salesforce/blip2-opt-2.7b",
@@ -80,7 +83,7 @@ _FAMILIES: Mapping[str, Family] = {
             "auto",
             "any image-text-to-text model with a chat template through transformers, on this machine",
             "vlm_eval.backends.local_auto:build",
-            Capabilities(yes_no=True),
+            Capabilities(yes_no=True, beams=True),
             _LOCAL_OPTIONS,
             "weights",
             example="auto:HuggingFaceTB/SmolVLM-256M-Instruct",
@@ -89,19 +92,21 @@ _FAMILIES: Mapping[str, Family] = {
             "scripted",
             "the shipped fake: a built-in answer (yes, no, refuse, coin ...) or a file of rules",
             "vlm_eval.backends.scripted:build",
-            Capabilities(yes_no=True),
+            Capabilities(yes_no=True, beams=True),
             _SCRIPTED_OPTIONS,
             "file",
             example="scripted:yes",
+            check="vlm_eval.backends.scripted:check",
         ),
         Family(
             "replay",
             "answers that exist already, from a run folder or a JSONL or CSV file",
             "vlm_eval.backends.replay:build",
-            Capabilities(yes_no=True),
+            Capabilities(yes_no=True, beams=True),
             frozenset(),
             "file",
             example="replay:answers.jsonl",
+            check="vlm_eval.backends.replay:check",
         ),
     )
 }
@@ -142,12 +147,28 @@ def parse_model(
 def capabilities(spec: BackendSpec) -> Capabilities:
     """Say what a backend can do, without opening it.
 
-    A server on this very machine is not remote: no picture leaves.
+    A server on this very machine is not remote: no picture leaves. One searches with beams where the option
+    beam_search says so. Recorded answers serve forced yes/no questions only where they hold the probabilities.
     """
     family = _family(spec.model.family)
+    if spec.model.family == "replay":
+        return replace(family.capabilities, yes_no=holds_yes_no(Path(spec.model.checkpoint)))
     if not family.capabilities.remote:
         return family.capabilities
-    return replace(family.capabilities, remote=receiving_host(spec) is not None)
+    return replace(family.capabilities, remote=receiving_host(spec) is not None, beams=searches_beams(spec))
+
+
+def check(spec: BackendSpec) -> None:
+    """Refuse a spec that could not be asked, before anything is spent or stored. Imports nothing heavy.
+
+    Looked at: the key that OpenAI's or Azure's own host needs, the base URL, a built-in name, a file of rules or
+    answers. Weights are not looked at.
+
+    Raises:
+        ExperimentError: saying what to set or to name instead.
+    """
+    if place := _family(spec.model.family).check:
+        _load(place)(spec)
 
 
 def open_backend(spec: BackendSpec, scratch: Path) -> Backend:
@@ -158,10 +179,14 @@ def open_backend(spec: BackendSpec, scratch: Path) -> Backend:
         MissingExtraError: a package that the family needs is not installed.
         BackendUnavailable: the model cannot be asked at all.
     """
-    module_name, function_name = _family(spec.model.family).entry.split(":")
-    build = cast(Callable[[BackendSpec, Path], Backend], getattr(import_module(module_name), function_name))
+    build = cast(Callable[[BackendSpec, Path], Backend], _load(_family(spec.model.family).entry))
     scratch.mkdir(parents=True, exist_ok=True)
     return build(spec, scratch)
+
+
+def _load(place: str) -> Callable[..., object]:
+    module_name, function_name = place.split(":")
+    return cast(Callable[..., object], getattr(import_module(module_name), function_name))
 
 
 def _family(name: str) -> Family:

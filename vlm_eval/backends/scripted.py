@@ -49,7 +49,7 @@ class ScriptedBackend:
     ) -> None:
         self._reply = reply
         self._faults = faults or Faults()
-        self._capabilities = capabilities or Capabilities(yes_no=True)
+        self._capabilities = capabilities or Capabilities(yes_no=True, beams=True)
         self._seen: dict[str, str | BadInputError] = {}
 
     @property
@@ -130,6 +130,11 @@ def build(spec: BackendSpec, scratch: Path) -> ScriptedBackend:
         allowed = ", ".join(get_args(FailureKind))
         raise ExperimentError(f"fail_kind is {faults.fail_kind!r}; it must be one of {allowed}.")
     return ScriptedBackend(_named_reply(spec.model.checkpoint), faults)
+
+
+def check(spec: BackendSpec) -> None:
+    """Refuse an option, a name or a file of rules that cannot be used, before anything is asked."""
+    build(spec, Path())
 
 
 def _named_reply(name: str) -> Reply:

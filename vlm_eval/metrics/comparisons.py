@@ -16,6 +16,7 @@ from vlm_eval.metrics.estimate import FloatArray
 FLIPS = 9_999
 _EXACT_UP_TO = 13  # clusters: 2 ** 13 sign patterns are fewer than the random ones
 _CELLS_AT_ONCE = 4_000_000
+_FEW_SIZES = 8  # clusters for each distinct size of a difference
 
 
 def sign_flip_test(differences: FloatArray, seed: int = 0) -> float:
@@ -45,6 +46,11 @@ def _all_signs(clusters: int) -> FloatArray:
 
 def _extreme_flips(differing: FloatArray, observed: float, seed: int) -> int:
     generator = np.random.default_rng(seed)
+    digits = 12 - int(np.floor(np.log10(np.abs(differing).max())))
+    sizes, counts = np.unique(np.abs(differing).round(digits), return_counts=True)
+    if sizes.size * _FEW_SIZES <= differing.size:  # how many of a size stay positive is binomial: the same draw
+        kept = generator.binomial(counts, 0.5, (FLIPS, sizes.size))
+        return int(np.sum(np.abs((2.0 * kept - counts) @ sizes) >= observed))
     at_once = max(1, _CELLS_AT_ONCE // differing.size)
     extreme, done = 0, 0
     while done < FLIPS:

@@ -78,9 +78,9 @@ def affiliation_match(claimed: Sequence[Span], gold: Sequence[Span], series: Spa
     """Compare intervals by affiliation (Huet, Navarro and Rossi 2022, sections 4 and 5).
 
     Each gold interval owns the part of the series that is nearer to it than to the others. Within it, a claimed
-    point scores the probability that a random point of that part lies at least as far from the gold interval, and a
-    gold point the probability that a random point lies at least as far from it as the claim does. Precision is the
-    mean over the parts where something is claimed, recall the mean over all.
+    point scores the probability that a random point of that part lies at least as far from the gold interval,
+    and a gold point the probability that a random point lies at least as far from it as the claim does.
+    Precision is the mean over the parts where something is claimed, recall the mean over all.
 
     Args:
         claimed: intervals; what lies outside the series is cut off.

@@ -1,5 +1,6 @@
 """The numbers of one cell: every measure as an estimate with its interval, or the reason why it has none."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from vlm_eval.metrics.calibration import expected_calibration_error, squared_err
 from vlm_eval.metrics.detection import DEFECT_RATE, detection, precision_at
 from vlm_eval.metrics.estimate import BoolArray, Estimate, FloatArray, IntArray, undefined
 from vlm_eval.metrics.jackknife import jackknife, macro_auroc
-from vlm_eval.metrics.ranking import average_precision, f1_max, mean_average_precision, undefined_reason
+from vlm_eval.metrics.ranking import average_precision, f1_max, undefined_reason
 from vlm_eval.metrics.rates import rate, simple_rate
 from vlm_eval.metrics.sampling import Sampling
 from vlm_eval.reports.panel import CellArrays, Panel
@@ -189,9 +190,7 @@ def _score_measures(panel: Panel, arrays: CellArrays) -> dict[str, Estimate]:
     return {
         "auroc": macro_auroc(gold, score, part, drawn),
         "auroc_pooled": macro_auroc(gold, score, np.zeros_like(part), drawn),
-        "aupr": jackknife(
-            lambda keep: mean_average_precision(gold[keep], score[keep], part[keep]), drawn, score.size
-        ),
+        "aupr": jackknife(_macro_aupr(gold, score, part), drawn, score.size),
         "aupr_pooled": Estimate(average_precision(gold, score), items=score.size, reason="pooled: no interval"),
         "f1_max": Estimate(
             best.value if best else None, items=score.size, reason="threshold chosen on these items"
@@ -209,3 +208,16 @@ def refused(arrays: CellArrays, scored: BoolArray) -> str | None:
     if mass.size and float(np.median(mass)) < LEAST_MASS:
         return f"refused: the median probability of yes and no is {np.median(mass):.2f}, under {LEAST_MASS}"
     return None
+
+
+def _macro_aupr(gold: IntArray, score: FloatArray, part: IntArray) -> Callable[[BoolArray], float | None]:
+    """Return MAP over classes as a function of the items to keep; the classes are taken apart once."""
+    classes = [np.flatnonzero(part == own) for own in np.unique(part)]
+    apart = [(own, gold[own], score[own]) for own in classes]
+
+    def statistic(keep: BoolArray) -> float | None:
+        values = [average_precision(golds[keep[own]], scores[keep[own]]) for own, golds, scores in apart]
+        known = [value for value in values if value is not None]
+        return float(np.mean(known)) if known else None
+
+    return statistic

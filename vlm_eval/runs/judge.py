@@ -1,7 +1,8 @@
 """The LLM judge: asked about stored answers through any backend, its replies kept beside the run like any others.
 
-A judge's replies are a run of their own, `judges/<name>/` inside the run folder: the same store, resumed in the same
-way, its tokens counted apart. What they mean is read by the pure functions of vlm_eval.scoring.judge_reading.
+A judge's replies are a run of their own, `judges/<name>/` inside the run folder: the same store, resumed in the
+same way, its tokens counted apart. What they mean is read by the pure functions of
+vlm_eval.scoring.judge_reading.
 """
 
 import re
@@ -68,7 +69,7 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class JudgeResult:
-    """How judging ended: requests answered, failed for good, still open; and what they took, apart from the run's own."""
+    """How judging ended: requests answered, failed, still open; and what they took, apart from the run's own."""
 
     answered: int
     failed: int
@@ -85,7 +86,7 @@ def judge_folder(run: Path, judge: str) -> Path:
 
 
 def stored_answers(run: Path) -> Iterator[StoredAnswer]:
-    """Yield the answers of a run about items whose truth is known, in the order of the plan; failures are left out.
+    """Yield the answers of a run about items whose truth is known, in the order of the plan, without failures.
 
     Raises:
         RunFolderError: the folder holds no readable run.
@@ -94,8 +95,8 @@ def stored_answers(run: Path) -> Iterator[StoredAnswer]:
     with Store(run) as store:
         while True:
             rows = store.connection.execute(
-                "SELECT ask.id, model.name, cell.name, sample.data, ask.question, request.prompt, outcome.data FROM ask "
-                "JOIN model ON model.id = ask.model JOIN cell ON cell.id = ask.cell "
+                "SELECT ask.id, model.name, cell.name, sample.data, ask.question, request.prompt, outcome.data "
+                "FROM ask JOIN model ON model.id = ask.model JOIN cell ON cell.id = ask.cell "
                 "JOIN sample ON sample.id = ask.sample JOIN request ON request.id = ask.request "
                 "JOIN outcome ON outcome.request = ask.request "
                 "WHERE ask.id > ? AND purpose = 'answer' AND outcome.kind = 'answer' ORDER BY ask.id LIMIT 256",
@@ -149,9 +150,9 @@ def comparison_asks(
     templates = open_templates(tuple(prompts))
     held: dict[str, dict[tuple[str, int, int], StoredAnswer]] = {one: {}, other: {}}
     for stored in stored_answers(run):
-        place = f"{stored.address.model}::{stored.address.cell}"
-        if place in held:
-            held[place][(stored.sample.id, stored.address.round, stored.address.repeat)] = stored
+        address = f"{stored.address.model}::{stored.address.cell}"
+        if address in held:
+            held[address][(stored.sample.id, stored.address.round, stored.address.repeat)] = stored
     shared = [place for place in held[one] if place in held[other]]
     if not shared:
         raise ExperimentError(
@@ -235,7 +236,8 @@ def _within_limits(asks: Iterator[Ask], spec: BackendSpec) -> Iterator[Ask]:
         shown = len(ask.request.prompt.views)
         if most is not None and shown > most:
             raise ExperimentError(
-                f"The judge {spec.model.name} takes at most {most} pictures, but {shown} were shown. Judge by text only."
+                f"The judge {spec.model.name} takes at most {most} pictures, but {shown} were shown. "
+                "Judge by text only."
             )
         yield ask
 
@@ -273,8 +275,8 @@ def _outcomes(folder: Path) -> Iterator[tuple[str, str, int, int, Outcome | None
     with Store(folder) as store:
         rows = store.connection.execute(
             "SELECT sample_id, cell.name, ask.round, ask.repeat, outcome.kind, outcome.data FROM ask "
-            "JOIN sample ON sample.id = ask.sample JOIN cell ON cell.id = ask.cell LEFT JOIN outcome USING (request) "
-            "ORDER BY ask.id"
+            "JOIN sample ON sample.id = ask.sample JOIN cell ON cell.id = ask.cell "
+            "LEFT JOIN outcome USING (request) ORDER BY ask.id"
         ).fetchall()
     for sample, cell, number, repeat, kind, data in rows:
         outcome: Outcome | None = None
@@ -288,8 +290,8 @@ def agreement_with_people(
 ) -> Agreement:
     """Compare what a judge and people say that answers claim, on the answers that both judged.
 
-    The judge's verdict grade says whether the claim is right; with the truth, that is the claim. A judge's abstention
-    and a person's "unsure" are the label None.
+    The judge's verdict grade says whether the claim is right; with the truth, that is the claim. A judge's
+    abstention and a person's "unsure" are the label None.
     """
     said = {(one.model, *one.address): one.verdict for one in verdicts}
     judged, human = [], []

@@ -9,10 +9,10 @@ from typing import Literal
 from vlm_eval.flow import YesNo
 
 Source = Literal["yes-no", "yes-no-after-answer", "votes", "verbalised", "map"]
-"""Forced yes/no follow-up; the same with the model's own answer before it; share of votes; stated in words; a baseline."""
+"""Forced yes/no follow-up, alone or after the model's own answer; share of votes; stated in words; a baseline."""
 
 LEAST_MASS = 0.5
-"""The least median probability of yes and no together; below it the forced words are not what the model would say."""
+"""The least median probability of yes and no together; below it the model would say something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ def distinct_levels(values: Sequence[float]) -> int:
 def refuse_ranking(scores: Sequence[AnomalyScore]) -> str | None:
     """Say why AUROC, AUPR and F1-max must not be computed from these scores, or return None where they may.
 
-    Refused: scores of several sources; a median mass on yes and no under one half; fewer than three distinct values,
-    which are hard labels (print balanced accuracy instead).
+    Refused: scores of several sources; a median mass on yes and no under one half; fewer than three distinct
+    values, which are hard labels (print balanced accuracy instead).
     """
     held = [score for score in scores if score.value is not None]
     if not held:
@@ -60,8 +60,8 @@ def refuse_ranking(scores: Sequence[AnomalyScore]) -> str | None:
     masses = [score.mass for score in held if score.mass is not None]
     if masses and median(masses) < LEAST_MASS:
         return (
-            f"the median probability of yes and no together is {median(masses):.2f}, under {LEAST_MASS}: the model "
-            "would say something else; ask in another wording, or use votes"
+            f"the median probability of yes and no together is {median(masses):.2f}, under {LEAST_MASS}: the "
+            "model would say something else; ask in another wording, or use votes"
         )
     levels = distinct_levels([score.value for score in held if score.value is not None])
     if levels < 3:

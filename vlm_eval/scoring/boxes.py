@@ -1,4 +1,4 @@
-"""Reads bounding boxes that an answer states. The scale is declared or plain from the way it is written; never guessed."""
+"""Reads bounding boxes that an answer states. Their scale is declared or plain from how they are written."""
 
 import re
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class StatedBox:
     span: tuple[int, int]
 
     def in_pixels(self, size: tuple[int, int], declared: BoxScale | None = None) -> Box | None:
-        """Return the box in pixels of a picture of (width, height); None where no scale is known, or it is no box."""
+        """Return the box in pixels of a picture of (width, height); None without a scale, or if it is no box."""
         scale = declared or self.scale
         if scale is None:
             return None
@@ -39,7 +39,7 @@ class StatedBox:
 
 
 def find_boxes(text: str) -> list[StatedBox]:
-    """Find boxes: `[x1, y1, x2, y2]`, `(x1, y1), (x2, y2)` and `<box>(x1,y1),(x2,y2)</box>`, in order; linear time.
+    """Find boxes: `[x1, y1, x2, y2]`, `(x1, y1), (x2, y2)` and `<box>(x1,y1),(x2,y2)</box>`, in order.
 
     Numbers that all lie in 0 to 1 and have a decimal point are shares; those in a box tag are thousandths.
     """

@@ -26,6 +26,8 @@ class ClaimReader(ClauseState):
         if signal.weight == GENERAL and signal.place <= 1 and self.word(signal.place + 1) == "would":
             self.generic = True  # "a defect would show as a dark line"
         if self.silent():
+            if self.about_reference:
+                self.reading.reference_finding = self.number
             return
         if self.aside:
             self.set_aside(signal)
@@ -127,6 +129,8 @@ class ClaimReader(ClauseState):
             self.answer("normal", signal)
         elif signal.word in _NO and self.word(signal.place - 1) == ":" and self.stands_alone(signal):
             self.flip(signal, 0)  # "Cracks: no"
+        elif signal.word == "n" and signal.place == 0:
+            self.reading.unsure = self.number  # "N/A" answers nothing
         elif signal.word == "nothing" and len(self.sentence.words) == 1:
             self.add("normal", GENERAL, signal)
         elif signal.kind in ("freeof", "lack") and self.denial is not None and not self.denial_used:

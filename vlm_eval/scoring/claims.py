@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
 Kind = Literal["anomalous", "normal", "hedged", "dropped"]
 
 
@@ -28,6 +30,7 @@ class Reading:
     refused: int | None = None  # the last sentence that declines
     unsure: int | None = None  # the last sentence that cannot tell
     reference_normal: bool = False  # the reference was said to be normal
+    reference_finding: int | None = None  # the last sentence that named a finding that the reference has or lacks
 
     def last_sentence(self) -> list[Claim]:
         """List the claims of the last sentence that made any."""
@@ -41,6 +44,6 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The ordinals that name reference images: none where all pictures show the item."""
+    """The ordinals, and "last", that name reference images: none where all pictures show the item."""
 
     ordinals: frozenset[str] = frozenset()

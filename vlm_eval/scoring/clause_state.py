@@ -5,6 +5,7 @@ from vlm_eval.scoring.clauses import Sentence, Signal
 from vlm_eval.scoring.lexicon import GENERAL, MILD, PARTICULAR, WEAK
 
 _FAR = -99
+_OPPOSITE: dict[Kind, Kind] = {"anomalous": "normal", "normal": "anomalous"}
 
 
 class ClauseState:
@@ -26,6 +27,7 @@ class ClauseState:
         self.denial: Signal | None = None  # the signal that denies
         self.denial_used = self.found_denied = self.unseen = self.further = False
         self.verb = self.modal = self.neutral = self.should = self.aside = self.excepted = False
+        self.untrue = False
         self.compared = self.salient = self.exists = _FAR
         self.differs: Signal | None = None
         self.instead: Claim | None = None
@@ -35,7 +37,14 @@ class ClauseState:
         denial = self.denial
         if denial is not None and not self.denial_used and not self.silent():
             self.settle_denial(denial)
+        if self.untrue:
+            self.turn_round()
         self.open_clause()
+
+    def turn_round(self) -> None:
+        """Read 'it is not the case that there is no defect': the clause claims the opposite."""
+        for claim in self.claims[self.clause :]:
+            claim.kind = _OPPOSITE.get(claim.kind, claim.kind)
 
     def settle_denial(self, denial: Signal) -> None:
         """Read a denial that found nothing to deny on its right."""

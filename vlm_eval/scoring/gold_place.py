@@ -16,28 +16,28 @@ _LEAST_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class GoldPlace:
-    """The gold region as a boolean mask of (height, width) pixels, or only its cells where words state them."""
+    """The cells of the anomaly, those that the data set itself names, and the mask, (height, width) pixels."""
 
     cells: frozenset[Cell]
+    stated: frozenset[Cell]  # empty where only a mask or boxes tell the place
     mask: BoolArray | None = None
 
 
 def gold_place(sample: Sample) -> GoldPlace | None:
-    """Find the gold place of an anomalous sample: from masks, else boxes, else words; None where nothing states it.
+    """Find the gold place of an anomalous sample: its masks or else boxes, and its words; None without any.
 
     Raises:
         BadInputError: a mask, or the picture whose size the boxes need, cannot be read.
     """
     gold = sample.gold
     mask = _from_masks(gold) if gold.masks else _from_boxes(gold.boxes, sample) if gold.boxes else None
-    if mask is not None:
-        return GoldPlace(mask_cells(mask), mask) if mask.any() else None
-    stated = find_grid_places(gold.place or "")
-    return GoldPlace(frozenset(place.cell for place in stated)) if stated else None
+    stated = frozenset(place.cell for place in find_grid_places(gold.place or ""))
+    drawn = mask_cells(mask) if mask is not None and mask.any() else frozenset()
+    return GoldPlace(stated | drawn, stated, mask if drawn else None) if stated or drawn else None
 
 
 def mask_cells(mask: BoolArray) -> frozenset[Cell]:
-    """Return the cells of the 3x3 grid that hold the anomaly: each with a fifth of its area, and the fullest one."""
+    """Return the cells of the 3x3 grid that hold the anomaly: with a fifth of its area each, and the fullest."""
     height, width = mask.shape
     rows, columns = np.nonzero(mask)
     counts = np.zeros((3, 3), dtype=np.int64)

@@ -13,11 +13,14 @@ from vlm_eval.errors import InputError
 from vlm_eval.flow import Claim, Item, Judgement
 
 Said = Literal["anomalous", "normal", "unsure"]
-_WORDS: dict[str, Said] = (
-    dict.fromkeys(("anomalous", "yes", "1", "true", "abnormal", "defective"), "anomalous")
-    | dict.fromkeys(("normal", "no", "0", "false", "good"), "normal")
-    | dict.fromkeys(("unsure", "hedged", "unclear", "none", "skip", "?"), "unsure")
-)
+_ANOMALOUS = ("anomalous", "yes", "1", "true", "abnormal", "defective")
+_NORMAL = ("normal", "no", "0", "false", "good")
+_UNSURE = ("unsure", "hedged", "unclear", "none", "skip", "?")
+_WORDS: dict[str, Said] = {
+    **dict.fromkeys(_ANOMALOUS, "anomalous"),
+    **dict.fromkeys(_NORMAL, "normal"),
+    **dict.fromkeys(_UNSURE, "unsure"),
+}
 
 
 class HumanVerdict(BaseModel):
@@ -61,7 +64,8 @@ def read_human_verdicts(
         known: the sample ids that exist; others are refused.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, holds a value that is not allowed, an unknown sample, or two
+        InputError: the file cannot be read, lacks a column, holds a value that is not allowed, an unknown
+        sample, or two
             rows of one annotator about one answer. The message names file and row.
     """
     names = {theirs: ours for ours, theirs in (columns or {}).items()}

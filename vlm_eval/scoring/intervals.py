@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from vlm_eval.flow import Item, Judgement, Role, Scalar
-from vlm_eval.metrics.intervals import Span, affiliation_match, merge, point_match
+from vlm_eval.flow import Role
 from vlm_eval.scoring.final_answer import start_of_final_answer
 from vlm_eval.scoring.local_claims import LocalClaimReader
+from vlm_eval.scoring.mark_words import word_set
 from vlm_eval.scoring.verdict import read_verdict
 
 Unit = Literal["", "second", "frame", "date"]
@@ -25,10 +25,10 @@ _WORD = (
 _WHOLE = r"(?!\d|:\d|\.\d|\s?[%°])"
 _ABOUT = r"(?:(?:around|about|approximately|roughly|of)\s)?"
 _CUE = rf"(?:\b{_WORD}\s{{0,2}}[=≈~:]?\s{{0,2}}|[#])?"
-_CUES = frozenset(
-    "t x # time times timestamp timestamps timestep timesteps step steps index indices indexes frame frames second "
-    "seconds sample samples point points position positions minute minutes hour hours interval intervals window windows "
-    "period periods".split()
+_CUES = word_set(
+    "t x # time times timestamp timestamps timestep timesteps step steps index indices indexes frame frames "
+    "second seconds sample samples point points position positions minute minutes hour hours interval intervals "
+    "window windows period periods"
 )
 _SKIPPED = frozenset(["around", "about", "approximately", "roughly", "of", "the", "=", "≈", "~", ":"])
 _LOOK_BACK = 32  # characters before a number in which its cue stands
@@ -47,7 +47,7 @@ _VALUE_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"\d")
-_DIGITS = re.compile(r"\d+(?:[.:-]?\d+)*")
+_DIGITS = re.compile(r"\d+(?:[.:-]\d+)*")
 _LISTED = re.compile(r"\s{0,3}(?:,|;|and|,\s?and)\s{0,3}")
 _ALONE = re.compile(r"[\s\d.,;:\-–—()\[\]]{3,}")
 _OBJECT = re.compile(r"\{[^{}]{0,400}\}")
@@ -68,7 +68,7 @@ _EMPTY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class StatedInterval:
-    """A stretch of time as stated; start equals end for a point of time. Seconds for clock times, epoch for dates."""
+    """A stretch of time as stated; start equals end for a point. Seconds for clock times, epoch for dates."""
 
     start: float
     end: float
@@ -87,9 +87,10 @@ class IntervalReading:
 def read_intervals(text: str, *, image_roles: Sequence[Role] = ()) -> IntervalReading:
     """Read the intervals that an answer calls anomalous; linear time.
 
-    JSON (objects with a start and an end, or a list of pairs) is taken as the list of anomalies; an empty list says
-    that there is none (`normal`). In prose an interval counts where its clause claims an anomaly, and a single number
-    only beside a word or a unit of time. Ranges of values ("between 0.2 and 0.4 volts") do not count.
+    JSON (objects with a start and an end, or a list of pairs) is taken as the list of anomalies; an empty list
+    says that there is none (`normal`). In prose an interval counts where its clause claims an anomaly, and a
+    single number only beside a word or a unit of time. Ranges of values ("between 0.2 and 0.4 volts") do not
+    count.
     """
     offset = start_of_final_answer(text.lower())
     body = text[offset:]
@@ -175,7 +176,7 @@ def _range(match: re.Match[str], before: tuple[str, str], body: str, *, sure: bo
 
 
 def _before(body: str, start: int) -> tuple[str, str]:
-    """Return the "from" or "between" before a number, and the word of time ("t =", "frames"); empty where absent."""
+    """Return the "from" or "between" before a number, and the word of time ("t =", "frames"), or empty."""
     words = body[max(0, start - _LOOK_BACK) : start].casefold().replace("=", " = ").replace(":", " : ").split()
     at = _skip_back(words, len(words) - 1)
     cue = words[at].strip("(\"'*") if at >= 0 else ""
@@ -214,7 +215,7 @@ def _interval(first: str, last: str, unit: str, span: tuple[int, int]) -> Stated
 
 
 def _time(text: str, unit: str) -> tuple[float | None, Unit]:
-    """Return a time as a number: seconds where a unit of time is named, epoch seconds of a date, else as stated."""
+    """Return a time as a number: seconds where a unit is named, epoch seconds of a date, else as stated."""
     if "-" in text:
         try:
             return datetime.fromisoformat(text.replace(" ", "T")).replace(tzinfo=UTC).timestamp(), "date"
@@ -234,99 +235,3 @@ def _time(text: str, unit: str) -> tuple[float | None, Unit]:
     if unit.startswith(("hour", "hr")):
         return float(text) * 3600, "second"
     return float(text), "second" if unit.startswith("sec") or unit == "s" else ""
-
-
-def in_series_unit(reading: IntervalReading, item: Item) -> list[Span] | str:
-    """Return the accused intervals in the series' own unit, a point widened by its step; or why that cannot be done.
-
-    The sample's metadata may hold `time_unit` ("second", "frame"), `fps`, and `step`, the width of a point (1 by default).
-    """
-    metadata = item.sample.metadata
-    own, rate = str(metadata.get("time_unit") or ""), metadata.get("fps")
-    step = metadata.get("step")
-    width = float(step) if isinstance(step, (int, float)) and not isinstance(step, bool) else 1.0
-    spans = []
-    for one in reading.intervals:
-        factor = _factor(one.unit, own, rate)
-        if factor is None:
-            return "unit"
-        start, end = one.start * factor, one.end * factor
-        spans.append((start, end if end > start else start + width))
-    return merge(spans)
-
-
-def _factor(unit: Unit, own: str, rate: Scalar) -> float | None:
-    """Return what turns a stated time into the series' unit; a number without a unit is taken as the series' own."""
-    if unit in ("", own) or (not own and unit != "date"):
-        return 1.0
-    if isinstance(rate, (int, float)) and rate > 0:
-        return {("second", "frame"): float(rate), ("frame", "second"): 1 / rate}.get((unit, own))
-    return None
-
-
-def judge_times(item: Item) -> Judgement:
-    """Judge the place of an anomaly in time: "right" where an accused interval meets a gold one."""
-    reading = read_intervals(item.answer.text, image_roles=item.question.image_roles)
-    if not reading.intervals:
-        return Judgement("none", None)
-    spans = in_series_unit(reading, item)
-    if isinstance(spans, str):
-        return Judgement(None, spans, reading.intervals[0].span)
-    match = point_match(spans, _gold(item))
-    hit = bool(match.recall)
-    return Judgement(
-        "right" if hit else "wrong", None, reading.intervals[0].span, match.f1, {"intervals": len(spans)}
-    )
-
-
-def _gold(item: Item) -> list[Span]:
-    step = item.sample.metadata.get("step")
-    width = float(step) if isinstance(step, (int, float)) and not isinstance(step, bool) else 1.0
-    return [(start, end if end > start else start + width) for start, end in item.sample.gold.intervals]
-
-
-class IntervalsScorer:
-    """Judges accused intervals: point and affiliation precision, recall and F1; the score is the point F1.
-
-    Affiliation needs the series' range, `start` and `end` in the sample's metadata. No point adjustment.
-    """
-
-    name = "intervals"
-    version = "1"
-
-    def judge(self, items: Sequence[Item]) -> Sequence[Judgement]:
-        """Return one judgement an item, in order; the value says whether an accused interval meets a gold one."""
-        return [self._judge(item) for item in items]
-
-    def _judge(self, item: Item) -> Judgement:
-        anomalous = item.sample.gold.anomalous
-        if anomalous not in ("yes", "no") or (anomalous == "yes" and not item.sample.gold.intervals):
-            return Judgement(None, "no-gold-intervals")
-        reading = read_intervals(item.answer.text, image_roles=item.question.image_roles)
-        if not reading.intervals and reading.reason not in ("normal", "none"):
-            return Judgement(None, reading.reason)
-        spans = in_series_unit(reading, item)
-        if isinstance(spans, str):
-            return Judgement(None, spans, reading.intervals[0].span)
-        evidence = reading.intervals[0].span if reading.intervals else None
-        if anomalous == "no":
-            return Judgement(not spans, None, evidence, 0.0 if spans else 1.0, {"intervals": len(spans)})
-        points = point_match(spans, _gold(item))
-        details: dict[str, Scalar] = {
-            "intervals": len(spans), "precision": points.precision, "recall": points.recall, "f1": points.f1
-        }  # fmt: skip
-        return Judgement(bool(points.recall), None, evidence, points.f1, details | _affiliation(spans, item))
-
-
-def _affiliation(spans: Sequence[Span], item: Item) -> dict[str, Scalar]:
-    start, end = item.sample.metadata.get("start"), item.sample.metadata.get("end")
-    if isinstance(start, str) or isinstance(end, str) or start is None or end is None:
-        return {}
-    gold = _gold(item)
-    series = (min(start, gold[0][0]), max(end, *(stop for _, stop in gold)))
-    found = affiliation_match(spans, gold, series)
-    return {
-        "affiliation_precision": found.precision,
-        "affiliation_recall": found.recall,
-        "affiliation_f1": found.f1,
-    }

@@ -39,9 +39,9 @@ def read_grades(text: str, criteria: Sequence[Criterion] = CRITERIA) -> dict[Cri
 
 
 def _grade(text: str, criterion: str) -> Grade:
+    quotes, name = "[\"'`*]{0,3}", criterion.replace("_", "[ _]")
     pattern = re.compile(
-        rf"(?<![\w])[\"'`*]{{0,3}}{criterion.replace('_', '[ _]')}[\"'`*]{{0,3}}\s{{0,9}}[:=]\s{{0,9}}[\"'`*]{{0,3}}([\w./-]{{1,12}})",
-        re.IGNORECASE,
+        rf"(?<!\w){quotes}{name}{quotes}\s{{0,9}}[:=]\s{{0,9}}{quotes}([\w./-]{{1,12}})", re.IGNORECASE
     )
     found: dict[bool | None, re.Match[str]] = {}
     for match in pattern.finditer(text):

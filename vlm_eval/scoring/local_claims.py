@@ -4,6 +4,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from vlm_eval.flow import Claim, Role
 from vlm_eval.scoring.verdict import Verdict, read_verdict
@@ -53,7 +54,7 @@ class LocalClaimReader:
     def _of_sentence(self, sentence: int, places: Sequence[tuple[int, int]]) -> list[LocalClaim]:
         start, end = self._starts[sentence], self._ends[sentence]
         borders = [start]
-        for (_, left), (right, _) in zip(places, places[1:], strict=False):
+        for (_, left), (right, _) in pairwise(places):
             openings = [match.start() for match in _OPENING.finditer(self.text, left, right)]
             borders.append(openings[-1] if openings else right)
         borders.append(end)

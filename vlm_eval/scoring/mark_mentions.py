@@ -1,61 +1,39 @@
-"""Finds where an answer speaks of numbered marks: lists, ranges, exceptions, "all" and "the others". In linear time.
+"""Finds where an answer speaks of numbered marks: lists, ranges, exceptions, "all" and "the others".
 
 Numbers that count ("two of 20 marks"), measure ("3 mm") or number a list ("1. The rim ...") are no marks.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
+
+from vlm_eval.scoring.mark_words import (
+    AFTER_EXCEPT,
+    AFTER_JOINING,
+    COMPARING,
+    EXCEPT,
+    FILLERS,
+    JOINING,
+    NAMING,
+    NOUNS,
+    NUMBER_WORDS,
+    OPENING,
+    ORDINAL,
+    PLURALS,
+    QUANTIFIERS,
+    RANGE,
+    REST,
+    SOFT,
+    SPATIAL,
+    UNITS,
+    VERBS,
+    Tokens,
+)
 
 Kind = Literal["named", "exception", "others", "all"]
 
-_TOKEN = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|\n\s*|\S")
-_SOFT = frozenset("\"'“”‘’*_`()[]{}<>")
-_PLURALS = frozenset(
-    "marks markers regions areas labels numbers segments sections zones boxes spots points items objects parts patches "
-    "cells squares circles masks annotations tags locations positions indices ids contours candidates places neighbors neighbours".split()
-)
-_NOUNS = _PLURALS | frozenset(
-    "mark marker region area label number no nos segment section zone box spot point item object part patch cell square "
-    "circle mask annotation tag location position index id contour candidate place".split()
-)
-_SPATIAL = frozenset("point position location place spot".split())
-_NAMING = frozenset("labeled labelled marked numbered tagged".split())
-_FILLERS = _NAMING | _NOUNS | frozenset(["as", "with", "by", "the", "in", "#", ":", ".", "=", "is", "are"])
-_JOINING = frozenset([",", "&", "/", "+", "and", "or", "nor", "plus", "also", "both"])
-_AFTER_JOINING = frozenset("and or in at on for of the both also".split())
-_RANGE = frozenset(["-", "–", "—", "to", "through", "thru", "until"])
-_ORDINAL = frozenset("st nd rd th".split())
-_QUANTIFIERS = frozenset("all every each none any neither both".split())
-_REST = frozenset("other others remaining rest".split())
-_EXCEPT = frozenset("except excepting excluding besides barring save apart aside exception".split())
-_AFTER_EXCEPT = frozenset("for from than of in at on the that".split())
-_NUMBER_WORDS = dict(
-    zip(
-        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split(),
-        range(1, 21),
-        strict=True,
-    )
-)
-_VERBS = frozenset(
-    "is are was were has have had shows show showing appears appear looks look seems seem contains contain exhibits "
-    "exhibit displays display deviates deviate differs differ does do looks can could may might which where that while "
-    "but and with because due".split()
-)
-_OPENING = frozenset("and but while whereas although though however only".split())
-_COMPARING = frozenset("unlike to with than like from".split())
-_UNITS = frozenset("% ° mm cm m px pixel pixels percent times inches seconds s ms degrees out of".split())
-_BEYOND = 64
+_BEYOND = 64  # empty keys behind the last token
 _FEW = 8  # the most filler words between a noun and its number
-
-
-class Tokens(NamedTuple):
-    """The words, numbers, line breaks and signs of a text; `keys` are in lower case."""
-
-    keys: list[str]
-    starts: list[int]
-    ends: list[int]
 
 
 class Mention(NamedTuple):
@@ -67,17 +45,6 @@ class Mention(NamedTuple):
     last: int  # token, exclusive
     heading: bool = False  # what follows, up to the next heading, is said of it
     bare: bool = False  # without a noun: only sure where every number is a mark
-
-
-def tokenize(text: str) -> Tokens:
-    """Split a text into words, numbers, signs and line breaks."""
-    lowered = text.lower()
-    if len(lowered) != len(text):  # a few letters change their length
-        lowered = "".join(sign.lower() if len(sign.lower()) == 1 else sign for sign in text)
-    keys = _TOKEN.findall(lowered)
-    starts = [match.start() for match in _TOKEN.finditer(lowered)]
-    ends = [start + len(key) for start, key in zip(starts, keys, strict=True)]
-    return Tokens([key if key[0] != "\n" else "\n" for key in keys], starts, ends)
 
 
 class MentionFinder:
@@ -128,7 +95,7 @@ class MentionFinder:
         """Return the name of a mark that stands at a place: a whole number, or letters that name a mark."""
         key = self._keys[place]
         if key.isdecimal():
-            if place in self.list_numbers or self._keys[place + 1] in _UNITS:
+            if place in self.list_numbers or self._keys[place + 1] in UNITS:
                 return None
             return key.lstrip("0") or "0"
         if not self.lettered or not key or key[0] not in self.lettered:
@@ -138,7 +105,7 @@ class MentionFinder:
 
     def _skip(self, place: int, words: frozenset[str], most: int = _FEW) -> int:
         end = min(len(self.tokens.keys), place + most)
-        while place < end and (self._keys[place] in words or self._keys[place] in _SOFT):
+        while place < end and (self._keys[place] in words or self._keys[place] in SOFT):
             if self._name(place) is not None:
                 break
             place += 1
@@ -164,9 +131,9 @@ class MentionFinder:
 
     def _range_end(self, place: int) -> tuple[str, int] | None:
         place = self._skip(place, frozenset(), 3)
-        if self._keys[place] not in _RANGE:
+        if self._keys[place] not in RANGE:
             return None
-        place = self._skip(place + 1, _NOUNS, 3)
+        place = self._skip(place + 1, NOUNS, 3)
         name = self._name(place)
         return None if name is None or not name.isdecimal() else (name, place + 1)
 
@@ -183,12 +150,12 @@ class MentionFinder:
         after = self._skip(place, frozenset(), 3)
         if self._keys[after] == "as" and self._keys[after + 1] == "well":
             after += 3
-        elif self._keys[after] in _JOINING:
+        elif self._keys[after] in JOINING:
             after += 1
         else:
             return -1
-        after = self._skip(after, _AFTER_JOINING | _JOINING, 4)
-        with_noun = self._skip(after, _NOUNS | {"#"}, 3) if nouns else after
+        after = self._skip(after, AFTER_JOINING | JOINING, 4)
+        with_noun = self._skip(after, NOUNS | {"#"}, 3) if nouns else after
         name = self._name(with_noun)
         if name is None or (with_noun == after and name not in self.known):
             return -1
@@ -197,27 +164,27 @@ class MentionFinder:
     # -- readers by first word -----------------------------------------------------------------------------------
     def _noun(self, place: int, found: Sequence[Mention]) -> Mention | None:
         """Read "mark 15", "regions labelled 3 and 4", "marks: 3-5", "mark fifteen"."""
-        start = self._skip(place + 1, _FILLERS)
+        start = self._skip(place + 1, FILLERS)
         word = self._keys[place + 1]
-        if word in _NUMBER_WORDS and self._keys[place] not in _PLURALS and self._keys[place] not in _NAMING:
-            return Mention("named", (str(_NUMBER_WORDS[word]),), place, place + 2)
+        if word in NUMBER_WORDS and self._keys[place] not in PLURALS and self._keys[place] not in NAMING:
+            return Mention("named", (str(NUMBER_WORDS[word]),), place, place + 2)
         if self._name(start) is None:
             return None
         before = self._keys[self._before(place, frozenset(["the", "other"]))]
-        names, last = self._list(start, nouns=before not in _COMPARING)
+        names, last = self._list(start, nouns=before not in COMPARING)
         if any(self._keys[at] in ("is", "are", "in") for at in range(place, start)) and not self._ends(last):
             return None
         counted = self._keys[start - 1] in ("with", ".") and self._keys[start - 2] not in ("no", "nos")
-        if counted and self._keys[last].isalpha() and self._keys[last] not in _VERBS:
+        if counted and self._keys[last].isalpha() and self._keys[last] not in VERBS:
             return None
-        if self._keys[place] in _SPATIAL and self._keys[start - 1] == "(" and self._keys[last] == ",":
+        if self._keys[place] in SPATIAL and self._keys[start - 1] == "(" and self._keys[last] == ",":
             return Mention("named", (), place, last)  # "the point (2, 40)"
         return Mention("named", names, place, last, heading=self._is_heading(place, last))
 
     def _before(self, place: int, words: frozenset[str]) -> int:
         """Return the nearest place before this one that holds none of these words and no sign around a name."""
         place -= 1
-        while place >= 0 and (self._keys[place] in words or self._keys[place] in _SOFT):
+        while place >= 0 and (self._keys[place] in words or self._keys[place] in SOFT):
             place -= 1
         return place
 
@@ -234,7 +201,7 @@ class MentionFinder:
             key = self._keys[before]
             if key in ("\n", ".", "!", "?", ";", "•"):
                 return True
-            if key not in _SOFT and key not in ("-", "the", "#", ",", ":"):
+            if key not in SOFT and key not in ("-", "the", "#", ",", ":"):
                 return False
             if key in (",", ":"):
                 return True
@@ -246,18 +213,18 @@ class MentionFinder:
         at, rest, them = place + 1, False, False
         while at < place + 8:
             key = self._keys[at]
-            if key in _REST:
+            if key in REST:
                 rest = True
             elif key in ("them", "these", "those", "ones"):
                 them = True
             elif key == "but" and at == place + 1:
                 return Mention("all", (), place, at)
-            elif key not in ("of", "the", "individual") and key not in _NAMING and not key.isdecimal():
+            elif key not in ("of", "the", "individual") and key not in NAMING and not key.isdecimal():
                 break
             at += 1
-        if self._keys[at] in _NOUNS and self._name(self._skip(at + 1, _FILLERS, 3)) is not None:
+        if self._keys[at] in NOUNS and self._name(self._skip(at + 1, FILLERS, 3)) is not None:
             return None
-        if self._keys[at] in _NOUNS and self._keys[at] not in ("no", "number", "part", "parts"):
+        if self._keys[at] in NOUNS and self._keys[at] not in ("no", "number", "part", "parts"):
             return Mention("others" if rest else "all", (), place, at + 1)
         return Mention("others" if rest else "all", (), place, at) if rest or them else None
 
@@ -267,9 +234,9 @@ class MentionFinder:
         if self._keys[at] == "than":
             return self._except(place, found)
         if self._keys[place] == "rest" or self._keys[at] == "of":
-            at = self._skip(at, frozenset(["of", "the", "them"]) | _NAMING, 4)
-        at = self._skip(at, _NAMING | {"unmarked"}, 2)
-        if self._keys[at] in _NOUNS or self._keys[at] == "ones":
+            at = self._skip(at, frozenset(["of", "the", "them"]) | NAMING, 4)
+        at = self._skip(at, NAMING | {"unmarked"}, 2)
+        if self._keys[at] in NOUNS or self._keys[at] == "ones":
             return Mention("others", (), place, at + 1)
         alone = self._keys[place] == "others" or (self._keys[place] == "rest" and self._keys[place + 1] != "of")
         return Mention("others", (), place, at) if alone else None
@@ -280,7 +247,7 @@ class MentionFinder:
 
     def _except(self, place: int, found: Sequence[Mention]) -> Mention | None:
         """Read "except for mark 15", "other than 3 and 4", "with the exception of 7"."""
-        start = self._skip(place + 1, _AFTER_EXCEPT | _FILLERS)
+        start = self._skip(place + 1, AFTER_EXCEPT | FILLERS)
         if self._name(start) is None:
             return None
         names, last = self._list(start, nouns=False)
@@ -296,23 +263,25 @@ class MentionFinder:
         if self._keys[place - 1] == self._keys[place + 1] == "|":  # a row of a table
             return Mention("named", (self._name(place) or "",), place, place + 1, heading=True, bare=True)
         names, last = self._list(place)
-        if self._keys[place + 1] in _ORDINAL and self._keys[place + 2] in _NOUNS:
+        if self._keys[place + 1] in ORDINAL and self._keys[place + 2] in NOUNS:
             return Mention("named", (names[0],), place, place + 3)
         before = self._before(place, frozenset())
         signs = "".join(self._keys[at] for at in range(before + 1, place))
         following, preceding = self._keys[last], self._keys[before]
         ends = self._ends(last)
+        if "(" in signs and following == "," and self._keys[last + 1].isdecimal():
+            return Mention("named", (), place, last)  # "near (2, 40)"
         if preceding == "#" or "(" in signs or "[" in signs:
             return Mention("named", names, place, last, bare=preceding != "#")
         if following == ":" and self._starts(place):
             return Mention("named", names, place, last, heading=True, bare=True)
-        explained = self._keys[last - 1] == "(" and preceding in _JOINING  # "3 (crack) and 5 (dent)"
+        explained = self._keys[last - 1] == "(" and preceding in JOINING  # "3 (crack) and 5 (dent)"
         after_sign = (preceding == ":" and ends) or explained
         opens = self._starts(place) and preceding != ":"
         starting = (opens and ends and following != ",") or (
-            (opens or preceding in _OPENING) and following in _VERBS
+            (opens or preceding in OPENING) and following in VERBS
         )
-        if after_sign or starting or (preceding in ("in", "at", "on") and (ends or following in _VERBS)):
+        if after_sign or starting or (preceding in ("in", "at", "on") and (ends or following in VERBS)):
             return Mention("named", names, place, last, bare=True)
         return Mention("named", (), place, last)  # skipped as a whole, so that no list is read twice
 
@@ -329,11 +298,11 @@ class MentionFinder:
         numbers = [int(self._keys[place]) for place in candidates]
         if not candidates:
             return frozenset(), frozenset()
-        steps = all(later - earlier == 1 for earlier, later in zip(numbers, numbers[1:], strict=False))
+        steps = all(later - earlier == 1 for earlier, later in pairwise(numbers))
         if numbers[0] != 1 and len(numbers) == 1 and not self._on_new_line(candidates[0]):
             return frozenset(), frozenset()
         inside = all(str(number) in self.known for number in numbers)
-        named = any(key in _NOUNS and self._names_a_mark(at) for at, key in enumerate(keys))
+        named = any(key in NOUNS and self._names_a_mark(at) for at, key in enumerate(keys))
         counting = steps and numbers[0] == 1
         digits = [name for name in self.known if name.isdecimal()]
         whole = counting and len(numbers) >= 3 and len(numbers) == len(digits)
@@ -354,7 +323,7 @@ class MentionFinder:
 
     def _on_new_line(self, place: int) -> bool:
         before = place - 1
-        while before >= 0 and (self._keys[before] in _SOFT or self._keys[before] in "#-"):
+        while before >= 0 and (self._keys[before] in SOFT or self._keys[before] in "#-"):
             before -= 1
         return before < 0 or self._keys[before] == "\n"
 
@@ -364,18 +333,18 @@ class MentionFinder:
     def _announced(self, place: int) -> bool:
         """Tell whether the words before a list say that it goes through the marks one by one."""
         words = [self._keys[at] for at in range(max(0, place - 40), place)]
-        pairs = set(zip(words, words[1:], strict=False))
+        pairs = set(pairwise(words))
         return any(
-            ("each", noun) in pairs or ("by", noun) in pairs or ("numbered", noun) in pairs for noun in _NOUNS
+            ("each", noun) in pairs or ("by", noun) in pairs or ("numbered", noun) in pairs for noun in NOUNS
         )
 
 
 _Reader = Callable[[MentionFinder, int, Sequence[Mention]], Mention | None]
-_READERS: dict[str, _Reader] = (
-    dict.fromkeys(_NOUNS | _NAMING, MentionFinder._noun)
-    | dict.fromkeys(_QUANTIFIERS, MentionFinder._quantified)
-    | dict.fromkeys(_REST, MentionFinder._rest)
+_READERS: Mapping[str, _Reader] = (
+    dict.fromkeys(NOUNS | NAMING, MentionFinder._noun)
+    | dict.fromkeys(QUANTIFIERS, MentionFinder._quantified)
+    | dict.fromkeys(REST, MentionFinder._rest)
     | {"everything": MentionFinder._else}
-    | dict.fromkeys(_EXCEPT, MentionFinder._except)
+    | dict.fromkeys(EXCEPT, MentionFinder._except)
     | {"but": MentionFinder._but}
 )

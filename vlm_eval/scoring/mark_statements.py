@@ -4,32 +4,30 @@ import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from vlm_eval.flow import Claim, Role
-from vlm_eval.scoring.mark_mentions import Mention, MentionFinder, tokenize
+from vlm_eval.scoring.mark_mentions import Mention, MentionFinder
+from vlm_eval.scoring.mark_words import tokenize, word_set
 from vlm_eval.scoring.verdict import Verdict, read_verdict
 
 _SPLITTING = frozenset(
     [",", ";", ":", "—", "–", "and", "but", "while", "whereas", "although", "though", "however", "yet"]
 )
-_COMPARING = frozenset("unlike than to with like versus vs between of from as".split())
-_COMPARED = frozenset(
+_COMPARING = word_set("unlike than to with like versus vs between of from as")
+_COMPARED = word_set(
     "unlike compared comparison similar like contrast versus vs relative identical different differs between than "
-    "matches matching resembles".split()
+    "matches matching resembles"
 )
-_NEAR = frozenset(
-    "near beside around by above below under adjacent next close surrounding overlapping touching".split()
-)
-_LEADING = frozenset(
-    "the mark marks region regions area areas number labeled labelled marked in at of to with".split()
-)
+_NEAR = word_set("near beside around by above below under adjacent next close surrounding overlapping touching")
 _BEING = frozenset(["is", "are"])
 _STOPS = frozenset(["\n", ";", ".", "!", "?"])
 _STOPS_AND_BULLETS = _STOPS | {"*", "#", "-"}
-_BACK = frozenset("it its this these they both located such that".split())
-_CLOSING = frozenset("overall conclusion therefore thus hence summary so finally based".split())
+_BACK = word_set("it its this these they both located such that")
+_CLOSING = word_set("overall conclusion therefore thus hence summary so finally based")
 _MARK_WORD = re.compile(
-    r"\b(this|that|these|those|each|every|the|its|all|corresponding|numbered) (?:mark|marker)(s?)\b|\b(?:mark|marker)(s?)(?=\s*:)",
+    r"\b(this|that|these|those|each|every|the|its|all|corresponding|numbered) (?:mark|marker)(s?)\b"
+    r"|\b(?:mark|marker)(s?)(?=\s*:)",
     re.IGNORECASE,
 )
 _CORRESPONDING = re.compile(r"\bcorrespond(?:s|ing|ed)?\s+(?:to|with)\b", re.IGNORECASE)
@@ -126,7 +124,7 @@ class StatementReader:
     def _of_sentence(self, sentence: _Sentence, before: _Sentence | None) -> list[Statement]:
         mentions = sentence.mentions
         borders = [sentence.first]
-        for left, right in zip(mentions, mentions[1:], strict=False):
+        for left, right in pairwise(mentions):
             borders.append(self._border(left, right))
         borders.append(sentence.last)
         made: list[Statement] = []
@@ -202,7 +200,7 @@ class StatementReader:
         return inside + signs >= sentence.last - sentence.first
 
     def _except(self, made: list[Statement], sentence: _Sentence, before: _Sentence | None) -> None:
-        """Join each exception to what it is excepted from: the statement before it, or after it, or the clause itself."""
+        """Join each exception to what it is excepted from: the statement before or after it, or the clause."""
         for number, statement in enumerate(made):
             mention = statement.mention
             if mention.kind != "exception":
@@ -250,7 +248,7 @@ class StatementReader:
         return (self.tokens.starts[first], self.tokens.ends[last - 1]) if first < last else (0, 0)
 
     def _verdict(self, first: int, last: int) -> Verdict:
-        """Read the claim of some tokens with "area" in the place of every mention, as "mark" and "spot" name defects."""
+        """Read the claim of some tokens, with "area" for every mention: "mark" and "spot" would name defects."""
         words = self._neutral(first, last)
         if words not in self._verdicts:
             self._verdicts[words] = read_verdict(words, image_roles=self.image_roles)

@@ -1,11 +1,13 @@
 """Which marks does an answer accuse, which does it clear, and of which does it say nothing?
 
 The rules, in the order in which they decide on a mark:
-1. What is said of the mark by its number; of several such statements the one about the fewest marks, and among equals
+1. What is said of the mark by its number; of several such statements the one about the fewest marks, and among
+equals
    an accusation, unless a conclusion clears it. A statement that is only conditional leaves the mark open.
 2. An exception ("1-20 except 15 look normal") says the opposite of the statement that it is excepted from.
 3. What is said of the others, then of all marks, then of the whole picture where it is called normal.
-A mark that only serves to compare ("unlike mark 3") or to say what is near ("next to mark 3") is not judged by that.
+A mark that only serves to compare ("unlike mark 3") or to say what is near ("next to mark 3") is not judged by
+that.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -69,7 +71,7 @@ def _name(mark: object) -> str:
 
 
 def _with_hosts(statements: Sequence[Statement]) -> list[Statement]:
-    """Add what is said only in an exception's host, and let exceptions without a claim of their own say its opposite."""
+    """Add hosts that are no statement, and let exceptions without an own claim say their host's opposite."""
     found: list[Statement] = []
     spoken = {id(statement) for statement in statements}
     for statement in statements:
@@ -129,7 +131,7 @@ def _whole(
     statements: Sequence[Statement],
     image_roles: Sequence[Role],
 ) -> dict[str, MarkReading]:
-    """Read the whole answer: a normal picture clears every mark; an answer that is nothing but marks accuses them."""
+    """Read the whole answer: a normal picture clears every mark; nothing but marks accuses them."""
     only = [one for one in statements if one.mention.kind == "named"]
     left = len(body.strip()) - sum(end - start for start, end in (one.span for one in only))
     if only and len(only) == len(statements) and left <= len(only) and all(_is_bare(one, body) for one in only):
@@ -157,7 +159,7 @@ def _reading_true(statement: Statement, offset: int) -> MarkReading:
 
 
 def marks_of(metadata: Mapping[str, Scalar]) -> tuple[int, ...]:
-    """Read the marks that a picture shows from a sample's metadata: a count under `marks`, or text such as "1-20, 25"."""
+    """Read the marks that a picture shows from a sample's metadata: a count, or text such as "1-20, 25"."""
     stated = metadata.get("marks")
     if isinstance(stated, int) and not isinstance(stated, bool):
         return tuple(range(1, stated + 1))

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 from vlm_eval.errors import BadInputError
 from vlm_eval.flow import Box, Item, Judgement, Role, Scalar
@@ -13,7 +12,7 @@ from vlm_eval.scoring.boxes import BoxScale, StatedBox, find_boxes
 from vlm_eval.scoring.final_answer import start_of_final_answer
 from vlm_eval.scoring.gold_place import GoldPlace, box_mask, gold_place
 from vlm_eval.scoring.grid_words import Cell, GridPlace, cell_names, find_grid_places
-from vlm_eval.scoring.intervals import judge_times
+from vlm_eval.scoring.intervals_scorer import judge_times
 from vlm_eval.scoring.local_claims import LocalClaimReader
 from vlm_eval.scoring.verdict_scorer import read_item
 
@@ -21,7 +20,6 @@ _EXPECTED = re.compile(r"\b(?:should|supposed|expected|ought|normally|required)\
 _FILLER = re.compile(
     r"\b(?:at|in|on|near|the|and|of|corner|side|image|picture|part|area|region|edge|it|is)\b|[\W_]"
 )
-PlaceValue = Literal["right", "wrong", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +82,10 @@ class PlaceScorer:
     """Judges the place of rightly found anomalies: "right", "wrong", or "none" where the answer names no place.
 
     Words on the 3x3 grid against the gold mask, boxes or stated place; boxes against mask or boxes, by whether the
-    centre of a box lies on the anomaly, with the IoU as score; times and frames against gold intervals. Items that are
-    normal, or whose anomaly was not claimed, are abstained on: their verdict is judged elsewhere. In the details stand
-    what was said, the gold cells, and the chance that a random place of the same size is right.
+    centre of a box lies on the anomaly, with the IoU as score; times and frames against gold intervals. Items
+    that are normal, or whose anomaly was not claimed, are abstained on: their verdict is judged elsewhere. In
+    the details stand what was said, the gold cells, and the chance that a random place of the same size is
+    right.
     """
 
     version = "1"
@@ -150,7 +149,11 @@ def _judge_words(item: Item, gold: GoldPlace) -> Judgement:
         return Judgement("none", "left-or-right-of-the-patient" if reading.ambiguous else None, details=details)
     named = frozenset(place.cell for place in reading.places)
     shared = len(said & gold.cells)
-    details |= {"exact": named == gold.cells, "precision": shared / len(said), "chance": _chance(len(said), gold)}
+    details |= {
+        "exact": named == (gold.stated or gold.cells),
+        "precision": shared / len(said),
+        "chance": _chance(len(said), gold),
+    }
     value = "right" if shared else "wrong"
     return Judgement(value, None, reading.places[0].span, 1.0 if shared else 0.0, details)
 

@@ -2,22 +2,16 @@
 
 from collections.abc import Callable
 
-from vlm_eval.scoring.claim_reader import ClaimReader
-from vlm_eval.scoring.claims import Claim, Reading, References
-from vlm_eval.scoring.clauses import Sentence, Signal
+from vlm_eval.scoring.claims import Claim
+from vlm_eval.scoring.clauses import Signal
+from vlm_eval.scoring.image_reader import ImageReader
 from vlm_eval.scoring.lexicon import GENERAL, GROUPS, MILD, PARTICULAR
 
-_BEFORE_OBJECT = GROUPS["before object"]
 _SPEAKER = GROUPS["speaker"]
-_ORDINALS = {"1": "first", "2": "second"}
 
 
-class SentenceReader(ClaimReader):
+class SentenceReader(ImageReader):
     """Walks through the signals of one sentence; one method a kind of signal."""
-
-    def __init__(self, sentence: Sentence, number: int, reading: Reading, references: References) -> None:
-        super().__init__(sentence, number, reading)
-        self.references = references
 
     def read(self) -> list[Claim]:
         """Return the claims of the sentence; a question makes none."""
@@ -26,6 +20,7 @@ class SentenceReader(ClaimReader):
             handler = _HANDLERS.get(signal.kind)
             if handler is not None:
                 handler(self, signal, position)
+        self.echo_reference()
         self.close_clause()
         self.close_norms()
         if self.sentence.question:
@@ -135,11 +130,16 @@ class SentenceReader(ClaimReader):
             self.cancel(MILD)
             self.differs = None
 
+    def deny_clause(self, signal: Signal, position: int) -> None:
+        """Note that what the rest of the clause says is not so."""
+        self.untrue = not self.untrue
+
     # Clauses
 
     def oppose(self, signal: Signal, position: int) -> None:
         """Start a clause that outweighs the one before."""
         self.close_clause()
+        self.leave_reference(position)
         self.contrast = True
         self.norm_broken = self.norm_broken or self.wanted
         self.partial = self.generic = False
@@ -147,6 +147,7 @@ class SentenceReader(ClaimReader):
     def turn(self, signal: Signal, position: int) -> None:
         """Start another clause."""
         self.close_clause()
+        self.leave_reference(position)
         self.said_but = self.said_but or signal.word in ("although", "though", "whereas", "while")
         self.norm_broken = self.norm_broken or (self.wanted and self.said_but)
         self.concluding = self.concluding or signal.word == "so"
@@ -209,61 +210,7 @@ class SentenceReader(ClaimReader):
         """Read what might show elsewhere: no claim on what is seen."""
         self.neutral = self.neutral or self.modal
 
-    # Images
-
-    def compare(self, signal: Signal, position: int) -> None:
-        """Note that what follows is only compared with; 'from' compares after a difference."""
-        differs = self.differs is not None or (
-            len(self.claims) > self.clause and self.claims[-1].kind == "anomalous"
-        )
-        if signal.kind == "compare" or differs:
-            self.compared = signal.place
-
-    def ordinal(self, signal: Signal, position: int) -> None:
-        """Read 'the first image'."""
-        following = self.sentence.signals[position + 1 : position + 4]
-        noun = any(other.kind == "image" and other.place - signal.place <= 4 for other in following)
-        if noun or self.word(signal.place - 2) in _BEFORE_OBJECT:
-            self.mention(signal, signal.kind in self.references.ordinals)
-
-    def numbered(self, signal: Signal, position: int) -> None:
-        """Read 'image 1'."""
-        ordinal = _ORDINALS.get(self.word(signal.place + 1))
-        if ordinal is not None:
-            self.mention(signal, ordinal in self.references.ordinals)
-
-    def name_reference(self, signal: Signal, position: int) -> None:
-        """Read 'the reference image'."""
-        self.mention(signal, True)
-
-    def mention(self, signal: Signal, reference: bool) -> None:
-        """Read the name of an image as topic, or as what the item is compared with."""
-        if not reference:
-            self.about_reference = False
-            return
-        leading = not self.verb and len(self.claims) == self.clause and signal.place - self.compared > 6
-        if leading and self.denial is None and self.differs is None:
-            self.about_reference = True
-            return
-        self.miss_from_reference()
-
-    def miss_from_reference(self) -> None:
-        """Read 'not present in the first image' and 'different from the first image'."""
-        if self.unseen and self.denial is not None and not self.denial_used:
-            self.unseen, self.denial_used = False, True
-            if not self.silent():
-                self.add("anomalous", PARTICULAR, self.denial)
-        if self.differs is not None and not self.silent():
-            self.add("anomalous", MILD, self.differs)
-            self.differs = None
-
-    def narrow(self, signal: Signal, position: int) -> None:
-        """Note that only a part is spoken of, or that the item is compared with the others."""
-        self.partial = True
-        if self.unseen:
-            self.miss_from_reference()
-        elif signal.place - self.compared <= 4 and self.denial is None and not self.silent():
-            self.add("anomalous", MILD, signal)
+    # What closes
 
     def echo(self, signal: Signal, position: int) -> None:
         """Read 'so is the second': what was said of the reference holds of the item."""
@@ -322,6 +269,10 @@ _HANDLERS: dict[str, Callable[[SentenceReader, Signal, int], None]] = {
     "differ": SentenceReader.differ,
     "first": SentenceReader.ordinal,
     "second": SentenceReader.ordinal,
+    **dict.fromkeys(("third", "fourth", "fifth", "sixth"), SentenceReader.later_ordinal),
+    "last": SentenceReader.name_last,
+    "query": SentenceReader.name_query,
+    "untrue": SentenceReader.deny_clause,
     "image": SentenceReader.numbered,
     "reference": SentenceReader.name_reference,
     "partial": SentenceReader.narrow,

@@ -1,4 +1,4 @@
-"""Reads an anomaly score that the answer states. Its scale is declared or stands beside it; it is never guessed."""
+"""Reads an anomaly score that the answer states. Its scale is declared or stands beside it; never guessed."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ Scale = Literal["unit", "hundred", "percent"]
 """0 to 1, 0 to 100, or per cent; what the question asked for."""
 
 _NUMBER = re.compile(
-    r"(?<![\w.,])(-?\d{1,9}(?:\.\d{1,12})?)\s{0,2}(%|per ?cent\b|(?:/|\bout of)\s{0,2}(\d{1,6}(?:\.\d{1,6})?))?(?![\w%])",
+    r"(?<![\w.,])(-?\d{1,9}(?:\.\d{1,12})?)\s{0,2}"
+    r"(%|per ?cent\b|(?:/|\bout of)\s{0,2}(\d{1,6}(?:\.\d{1,6})?))?(?![\w%])",
     re.IGNORECASE,
 )
 _CUE = re.compile(
@@ -46,12 +47,12 @@ def read_stated_score(
 
     Args:
         text: the answer.
-        scale: what a bare number means; without it only numbers that state their scale ("85 %", "8 out of 10") count.
+        scale: what a bare number means; without it only numbers that state theirs ("85 %", "8 out of 10") count.
         reply_fields: fields of a JSON reply; the one declared as a score is read first.
 
-    Abstains with a reason: `none` (no number), `several` (different numbers, none of them cued), `scale` (a bare number
-    without a declared scale), `range` (outside the scale), `polarity` (the probability of being normal, or how sure the
-    answer is of its own verdict).
+    Abstains with a reason: `none` (no number), `several` (different numbers, none of them cued), `scale` (a bare
+    number without a declared scale), `range` (outside the scale), `polarity` (the probability of being normal,
+    or how sure the answer is of its own verdict).
     """
     for declared in reply_fields:
         if declared.meaning == "score":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vlm_eval.flow import Claim, Finish, ReplyField, Role
-from vlm_eval.scoring.claims import References
+from vlm_eval.scoring.claims import ORDINALS, References
 from vlm_eval.scoring.clauses import Sentence, lower
 from vlm_eval.scoring.decision import Decision, Reason, decide, read_claims
 from vlm_eval.scoring.final_answer import start_of_final_answer
@@ -70,7 +70,7 @@ def _verdict(text: str, decision: Decision, span: tuple[int, int]) -> Verdict:
 def _references(roles: Sequence[Role], body: str) -> References:
     """Say which ordinals name reference images."""
     if roles:
-        names = zip(("first", "second"), roles, strict=False)
+        names = [*zip(ORDINALS, roles, strict=False), ("last", roles[-1])]
         return References(frozenset(name for name, role in names if role == "reference"))
     lowered = body.lower()
     two = "second" in lowered or "image 2" in lowered

@@ -108,8 +108,8 @@ def vqa_accuracy(answer: str, ten_answers: Sequence[str]) -> float:
 class VqaScorer:
     """Scores an answer by the official VQA accuracy, as a share in [0, 1].
 
-    Where a sample has human answers, it holds them in its metadata under `answers`, separated by `|`. Otherwise each
-    accepted name is taken for ten agreeing people, and the best one counts.
+    Where a sample has human answers, it holds them in its metadata under `answers`, separated by `|`. Otherwise
+    each accepted name is taken for ten agreeing people, and the best one counts.
     """
 
     name = "vqa"

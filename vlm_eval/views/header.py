@@ -1,7 +1,8 @@
 """Decide from a file's bytes, without decoding a pixel, how it is to be sent.
 
 A picture passes byte for byte only if it is 8-bit RGB or grey JPEG, PNG or WebP, upright, with no metadata
-beyond a colour profile; of a PNG, the checksums must hold. Metadata, and anything behind the picture's end, is taken out without re-encoding.
+beyond a colour profile; the checksums of a PNG must hold. Metadata, and anything behind the picture's end, is
+taken out without re-encoding.
 Everything else is rendered once as PNG.
 """
 

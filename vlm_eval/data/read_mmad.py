@@ -1,0 +1,106 @@
+"""Reads MMAD's protocol: `mmad.json`, multiple-choice questions in seven subtasks about each picture."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from vlm_eval.data.samples import Found, Note, SampleMaker, inside
+from vlm_eval.data.schema import Card, Strict
+from vlm_eval.errors import CardError
+from vlm_eval.flow import Sample, Scalar
+
+
+class MmadOptions(Strict):
+    """Options of the reader `mmad`."""
+
+    file: str = "mmad.json"
+    templates: Literal["similar", "random"] = "similar"  # which normal pictures are the references
+    subtasks: tuple[str, ...] = ()  # all of them where none is named
+
+
+def read_mmad(card: Card, root: Path) -> Iterable[Sample | Note]:
+    """Yield one sample a question, with its subtask, options and right letter in the metadata.
+
+    A picture in a folder `good` is normal. The questions of one picture are one cluster.
+    """
+    options = MmadOptions.model_validate(card.options)
+    file = inside(root, options.file, f"Card {card.name}, options.file")
+    maker = SampleMaker(card)
+    without_mask = 0
+    for image, entry in _entries(file):
+        where = f"{file}, {image}"
+        mask = _mask(root, image, entry, where)
+        without_mask += mask is None and bool(entry.get("mask_path"))
+        for number, asked in enumerate(_questions(entry, where), start=1):
+            if not options.subtasks or asked["type"] in options.subtasks:
+                found = _found(root, image, entry, asked, number, mask, options, where)
+                yield maker.make(found, _metadata(asked))
+    if without_mask:
+        yield Note(f"{without_mask} pictures name a mask that is not there; their place is not known")
+
+
+def _entries(file: Path) -> Iterable[tuple[str, dict[str, Any]]]:
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise CardError(f"{file} cannot be read: {error}. Point --root to the folder with mmad.json.") from None
+    except json.JSONDecodeError as error:
+        raise CardError(f"{file} is no valid JSON: {error}") from None
+    if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+        raise CardError(f"{file}: MMAD's file is one object that maps the path of a picture to its questions")
+    return entries.items()
+
+
+def _questions(entry: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+    found = entry.get("conversation")
+    if not isinstance(found, list):
+        raise CardError(f"{where}: there is no list `conversation` of questions")
+    for asked in found:
+        lacking = [key for key in ("Question", "Answer", "Options", "type") if key not in asked]
+        if lacking:
+            raise CardError(f"{where}: a question lacks {lacking[0]!r}")
+        if asked["Answer"] not in asked["Options"]:
+            raise CardError(f"{where}: the answer {asked['Answer']!r} is none of {', '.join(asked['Options'])}")
+    return found
+
+
+def _found(
+    root: Path,
+    image: str,
+    entry: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    number: int,
+    mask: Path | None,
+    options: MmadOptions,
+    where: str,
+) -> Found:
+    parts = Path(image).parts
+    normal = "good" in parts
+    listed = "\n".join(f"{letter}. {text}" for letter, text in asked["Options"].items())
+    return Found(
+        source=inside(root, image, where),
+        path=f"{image}#{number}",
+        object_class=parts[1] if len(parts) > 2 else parts[0],
+        anomalous="no" if normal else "yes",
+        defects=() if normal or len(parts) < 2 else (parts[-2],),
+        masks=() if mask is None else (mask,),
+        references=tuple(inside(root, path, where) for path in entry.get(f"{options.templates}_templates", ())),
+        group=image,
+        question=f"{asked['Question']}\n{listed}",
+    )
+
+
+def _mask(root: Path, image: str, entry: Mapping[str, Any], where: str) -> Path | None:
+    """Find a mask, stated relative to the class folder or to the folder of its pictures."""
+    stated = entry.get("mask_path")
+    if not stated or "good" in Path(image).parts:
+        return None
+    parents = [Path(*Path(image).parts[:depth]) for depth in (2, 3, 0)]
+    found = (inside(root, (parent / stated).as_posix(), where) for parent in parents)
+    return next((path for path in found if path.is_file()), None)
+
+
+def _metadata(asked: Mapping[str, Any]) -> dict[str, Scalar]:
+    letters = {f"option {letter}": str(text) for letter, text in asked["Options"].items()}
+    return {"subtask": str(asked["type"]), "right option": str(asked["Answer"]), **letters}
