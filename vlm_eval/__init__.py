@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vlm_eval.scoring.choice import read_choice
     from vlm_eval.scoring.label_space import load_label_space
     from vlm_eval.scoring.mapping import MappedAnswer, map_answers
+    from vlm_eval.scoring.marks import read_marks
     from vlm_eval.scoring.verdict import Verdict, read_verdict
     from vlm_eval.scoring.vqa import normalize_vqa, vqa_accuracy
     from vlm_eval.scoring.words import word_match
@@ -35,6 +36,7 @@ _HOMES = {  # where each public name lives
     "map_answers": "scoring.mapping",
     "open_run": "quick",
     "read_choice": "scoring.choice",
+    "read_marks": "scoring.marks",
     "read_verdict": "scoring.verdict",
     "read_yes_no": "scoring.yes_no",
     "render_prompt": "prompting.render",
@@ -59,6 +61,7 @@ __all__ = [
     "normalize_vqa",
     "open_run",
     "read_choice",
+    "read_marks",
     "read_verdict",
     "read_yes_no",
     "render_prompt",

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vlm_eval.backends import registry
-from vlm_eval.backends.registry import capabilities, parse_model
+from vlm_eval.backends.registry import capabilities, check, parse_model
 from vlm_eval.data.loading import Dataset, load_dataset
 from vlm_eval.data.selection import choose_references, select
 from vlm_eval.errors import ExperimentError, InputError, VlmEvalError
@@ -89,7 +88,7 @@ class Plan:
         A layout's beams hold only for backends that can search with beams.
         """
         settings = self.layout.generation.model_dump(exclude_none=True)
-        if not getattr(capabilities(spec), "beams", True):
+        if not capabilities(spec).beams:
             settings = {name: settings[name] for name in settings if name not in ("beams", "length_penalty")}
         settings |= self.experiment.generation.model_dump(exclude_none=True)
         return Generation(**settings)
@@ -181,7 +180,7 @@ def find_problems(plan: Plan) -> list[str]:
             except InputError as error:
                 problems[f"cell {cell.name}: {error}"] = None
         for spec in plan.specs:
-            if (plan.experiment.generation.beams or 1) > 1 and not getattr(capabilities(spec), "beams", True):
+            if (plan.experiment.generation.beams or 1) > 1 and not capabilities(spec).beams:
                 problems[f"{spec.name} cannot search with beams. Leave generation.beams out for it."] = None
             most = capabilities(spec).max_images
             count = 1 + cell.ingredients.shots + cell.ingredients.marks
@@ -198,7 +197,7 @@ def check_models(plan: Plan) -> list[str]:
     problems = []
     for spec in plan.specs:
         try:
-            getattr(registry, "check", lambda spec: None)(spec)
+            check(spec)
         except VlmEvalError as error:
             problems.append(f"{spec.name}: {error}")
     return problems

@@ -39,7 +39,7 @@ def join_recorded(plan: Plan, spec: BackendSpec, scratch: Path) -> None:
     else:
         return
     scratch.mkdir(parents=True, exist_ok=True)
-    write_recorded(scratch / RECORDED, rows)
+    write_recorded(scratch / RECORDED, rows, by="key")
 
 
 def _from_run(plan: Plan, spec: BackendSpec, folder: Path, model: str) -> Iterator[tuple[str, Outcome]]:

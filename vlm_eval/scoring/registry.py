@@ -4,14 +4,28 @@ from collections.abc import Callable, Mapping
 
 from vlm_eval.errors import ExperimentError
 from vlm_eval.flow import Scorer
+from vlm_eval.scoring.intervals_scorer import IntervalsScorer
 from vlm_eval.scoring.labels import LabelsScorer
 from vlm_eval.scoring.mapping_names import FAMILIES, is_mapping_name, open_mapping
+from vlm_eval.scoring.marks import MarksScorer
+from vlm_eval.scoring.place import PlaceScorer
+from vlm_eval.scoring.verbalised import VerbalisedScorer
 from vlm_eval.scoring.verdict_scorer import VerdictScorer
 from vlm_eval.scoring.vqa import VqaScorer
 from vlm_eval.scoring.words import WordsScorer, WordsStrictScorer
 
 _SCORERS: dict[str, Callable[[], Scorer]] = {
+    "intervals": IntervalsScorer,
     "labels": LabelsScorer,
+    "marks": MarksScorer,
+    "place": PlaceScorer,
+    "place:pixel": lambda: PlaceScorer("pixel"),
+    "place:thousand": lambda: PlaceScorer("thousand"),
+    "place:unit": lambda: PlaceScorer("unit"),
+    "verbalised": VerbalisedScorer,
+    "verbalised:hundred": lambda: VerbalisedScorer("hundred"),
+    "verbalised:percent": lambda: VerbalisedScorer("percent"),
+    "verbalised:unit": lambda: VerbalisedScorer("unit"),
     "verdict": VerdictScorer,
     "vqa": VqaScorer,
     "words": WordsScorer,

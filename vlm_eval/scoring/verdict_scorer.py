@@ -24,7 +24,7 @@ class VerdictScorer:
     """Judges an item anomalous, normal, or abstains with the verdict's reason."""
 
     name = "verdict"
-    version = "1"
+    version = "2"
 
     def judge(self, items: Sequence[Item]) -> Sequence[Judgement]:
         """Return one judgement an item, in order."""
