@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from vlm_eval.cli import datasets, describe, models, preview, prompts, report, run, score
+from vlm_eval.cli import datasets, describe, gate, models, power, preview, prompts, report, run, score
 from vlm_eval.errors import BackendUnavailable, VlmEvalError
 
 app = typer.Typer(
@@ -17,6 +17,8 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("preview")(preview.preview)
 app.command("score")(score.score)
+app.command("gate")(gate.gate)
+app.command("power")(power.power)
 app.command("describe")(describe.describe)
 app.command("report")(report.report)
 app.add_typer(datasets.app, name="datasets")
@@ -28,7 +30,7 @@ def main() -> None:
     """Run the command line; a problem that we foresaw is one message on stderr, not a traceback.
 
     Exit codes: 0 every request has an answer or a final failure; 3 some are still to be asked; 2 bad input;
-    130 stopped.
+    1 a gate is not met; 130 stopped.
     """
     try:
         app()
