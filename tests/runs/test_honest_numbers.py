@@ -79,7 +79,7 @@ def test_a_question_that_is_no_yes_no_question_gets_no_score(parts, tmp_path):
     card = tmp_path / "holes.yaml"
     card.write_text(
         f"name: holes\ntitle: Holes\nlicence: CC0\nreader: folders\nroot: {parts}\n"
-        "common: {question: \"How many holes are there?\"}\n"
+        'common: {question: "How many holes are there?"}\n'
     )
     plan = plan_of(card, layout="vqa", yes_no=True)
     assert {ask.purpose for ask in plan.asks()} == {"answer"}

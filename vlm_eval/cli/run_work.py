@@ -1,6 +1,7 @@
 """The work behind `run` and `report`; imported only when one of them runs."""
 
 from pathlib import Path
+from typing import Any, cast
 
 from rich.console import Console
 from rich.text import Text
@@ -9,6 +10,7 @@ from vlm_eval.backends.endpoint import receiving_host
 from vlm_eval.backends.prices import read_prices
 from vlm_eval.cli.progress import ProgressBar
 from vlm_eval.errors import ExperimentError, RunFolderError
+from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.run_info import read_info
 from vlm_eval.reports.write import ReportFiles, write_report
 from vlm_eval.runs.experiment import Experiment
@@ -44,13 +46,14 @@ def run_experiment(
     return 130 if result.stopped else 3 if result.open else 0
 
 
-def show_report(folder: Path, out: Path | None) -> ReportFiles:
+def show_report(folder: Path, out: Path | None, extra: dict[str, Any] | None = None) -> ReportFiles:
     """Print a run's tables and write its files; a run without answers gets a report that says so."""
     console = Console()
     target = out or folder / "report"
     frame = read_frame(folder)
     try:
-        files = write_report(frame, target, info=read_info(folder), console=console)
+        info = cast(ReportInfo, {**read_info(folder), **(extra or {})})
+        files = write_report(frame, target, info=info, console=console)
     except OSError as error:
         raise RunFolderError(
             f"The report cannot be written to {target} ({error}). Choose another --out."
