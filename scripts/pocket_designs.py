@@ -13,6 +13,7 @@ from pocket_canvas import (
     disc,
     far_colour,
     hue_colour,
+    metal,
     polygon,
 )
 
@@ -191,6 +192,30 @@ def draw_design(rng: Rng) -> Design:
         wobble=rng.choice([0.0, 0.05, 0.2, 1.0], p=[0.35, 0.3, 0.25, 0.1]),
     )
     return fit_pieces(rng, design) if rng.random() < 0.9 else design
+
+
+BOLTED = ("ring", "washer", "disc", "square", "plank")
+
+
+def draw_bolted(rng: Rng) -> Design:
+    """Draw the make of a ring, disc or plate that is bolted down, mostly of metal on a dark ground."""
+    design = draw_design(rng)
+    while design.outline not in BOLTED or len(design.pieces) < 3:
+        design = draw_design(rng)
+    steel = hue_colour(rng.uniform(0.5, 0.65), rng.uniform(0, 0.08), rng.uniform(0.7, 1.0))
+    return replace(
+        design,
+        colour=metal(rng) if rng.random() < 0.75 else design.colour,
+        ground=hue_colour(rng.random(), rng.uniform(0, 0.25), rng.uniform(0.08, 0.45))
+        if rng.random() < 0.75
+        else design.ground,
+        piece_kind=int(rng.choice([0, 4, 0, 4, 2])),
+        piece_colour=steel if rng.random() < 0.7 else design.piece_colour,
+        bore="round" if design.outline in BOLTED[2:] and rng.random() < 0.8 else design.bore,
+        rim=rng.uniform(0.2, 0.7),
+        shadow=rng.uniform(0.1, 0.5),
+        grain=int(rng.choice([1, 1, 1, 0, 4])),
+    )
 
 
 def fit_pieces(rng: Rng, design: Design) -> Design:

@@ -9,7 +9,7 @@ import pocket_parts
 import pocket_scenes
 import pocket_series
 from pocket_canvas import COLUMN, ROW, Field, Rng
-from pocket_designs import OUTLINES, draw_design, other_colour, other_kind
+from pocket_designs import OUTLINES, draw_bolted, draw_design, other_colour, other_kind
 from pocket_parts import draw_part
 
 KINDS = ("part", "series", "depth", "scene")
@@ -57,15 +57,15 @@ def record(kind: int, group: int, role: int, defect: str, drawn: tuple, colour: 
     }
 
 
-def draw_group(rng: Rng, group: int) -> list[dict]:
+def draw_group(rng: Rng, group: int, bolted: bool) -> list[dict]:
     """Draw a group of one make: two normal, two damaged; of parts also one recoloured and one of another kind."""
-    kind = int(rng.choice(4, p=[0.42, 0.2, 0.18, 0.2]))
+    kind = 0 if bolted else int(rng.choice(4, p=[0.42, 0.2, 0.18, 0.2]))
     if KINDS[kind] != "part":
         style_of, draw, defects = MAKERS[KINDS[kind]]
         style, nothing = style_of(rng), np.zeros(3, np.float32)
         wanted = ["", "", *(str(rng.choice(defects)) for _ in range(2))]
         return [record(kind, group, SAME, name, draw(rng, style, name or None), nothing, 255) for name in wanted]
-    design = draw_design(rng)
+    design = draw_bolted(rng) if bolted else draw_design(rng)
     known = [name for name in pocket_parts.DEFECTS if design.pieces or name != "misplaced piece"]
     plans = [(design, SAME, ""), (design, SAME, "")]
     plans += [(design, SAME, str(name)) for name in rng.choice(known, 3, replace=False)]
@@ -78,14 +78,14 @@ def draw_group(rng: Rng, group: int) -> list[dict]:
     ]
 
 
-def draw_shard(seed: int, groups: int) -> dict[str, np.ndarray]:
+def draw_shard(seed: int, groups: int, bolted: bool = False) -> dict[str, np.ndarray]:
     """Draw that many groups; return their labels and pictures as arrays."""
     rng = np.random.default_rng(seed)
-    records = [item for group in range(groups) for item in draw_group(rng, group)]
+    records = [item for group in range(groups) for item in draw_group(rng, group, bolted)]
     return {name: np.stack([np.asarray(item[name]) for item in records]) for name in records[0]}
 
 
-def write_shards(folder: Path, seed: int, shards: int, groups: int = 400) -> None:
+def write_shards(folder: Path, seed: int, shards: int, groups: int, bolted: bool) -> None:
     """Write shards one by one, each complete when its name appears."""
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(shards):
@@ -93,7 +93,7 @@ def write_shards(folder: Path, seed: int, shards: int, groups: int = 400) -> Non
         if target.exists():
             continue
         draft = target.with_suffix(".part.npz")
-        np.savez(draft, **draw_shard(1_000_000 * seed + index, groups))
+        np.savez(draft, **draw_shard(1_000_000 * seed + index, groups, bolted))
         draft.rename(target)
         print(f"drew {target.name}", flush=True)
 
@@ -103,5 +103,7 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shards", type=int, default=40)
+    parser.add_argument("--groups", type=int, default=400, help="makes in a shard")
+    parser.add_argument("--bolted", action="store_true", help="bolted metal rings and plates only")
     given = parser.parse_args()
-    write_shards(given.folder, given.seed, given.shards)
+    write_shards(given.folder, given.seed, given.shards, given.groups, given.bolted)

@@ -220,7 +220,7 @@ def main() -> None:
     parser.add_argument("--sight-minutes", type=float, default=45)
     parser.add_argument("--language-minutes", type=float, default=75)
     parser.add_argument("--sight-steps", type=int, default=1750)
-    parser.add_argument("--language-steps", type=int, default=1950)
+    parser.add_argument("--language-steps", type=int, default=2080)
     parser.add_argument("--resume", type=Path, help="a model whose language stage goes on")
     parser.add_argument("--peak", type=float, default=1.0, help="factor of the language stage's learning rates")
     parser.add_argument("--batch", type=int, default=48)
