@@ -16,7 +16,7 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
 _PANELS = (
     ("recall", "recall (true positive rate)", None),
-    ("overkill", "overkill (false positive rate)", None),
+    ("overkill", "overkill (normal items not passed)", None),
     ("auroc", f"AUROC ({SCORE_SOURCE})", 0.5),
 )
 _DOTS_PER_INCH = 150

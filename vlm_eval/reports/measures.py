@@ -108,8 +108,7 @@ def _verdict_measures(items: _Answered) -> dict[str, Estimate]:
     pooled = np.zeros_like(items.part)
     as_anomalous = np.where(items.gold == 1, 1 - items.no, items.no)
     as_normal = np.where(items.gold == 1, items.yes, 1 - items.yes)
-    found = np.where(items.gold == 1, right, 0.0)
-    false_alarm = np.where(items.gold == 0, 1 - right, 0.0)
+    found = np.where(items.gold == 1, items.yes, 0.0)
     part, drawn = items.part, items.drawn
     return {
         "accuracy": rate(right, one, part, drawn),
@@ -122,10 +121,8 @@ def _verdict_measures(items: _Answered) -> dict[str, Estimate]:
         "recall": _among(items, 1, right, "no anomalous items"),
         "miss": _among(items, 1, 1 - right, "no anomalous items"),
         "overkill": _among(items, 0, 1 - right, "no normal items"),
-        "precision": _named(rate(found, found + false_alarm, part, drawn), "no item counts as called anomalous"),
-        "f1": _named(
-            rate(2 * found, found + false_alarm + items.gold, part, drawn), "nothing is anomalous or called so"
-        ),
+        "precision": _named(rate(found, items.yes, part, drawn), "no item is called anomalous"),
+        "f1": _named(rate(2 * found, items.yes + items.gold, part, drawn), "nothing is anomalous or called so"),
         "yes_rate": rate(items.yes, one, part, drawn),
         "prevalence": rate(items.gold.astype(np.float64), one, part, drawn),
     }

@@ -129,7 +129,7 @@ _MEANINGS = {
     "coverage": "cov.: makes a claim",
     "balanced_accuracy": "bal.: balanced accuracy",
     "recall": "recall: true positive rate",
-    "overkill": "overkill: false positive rate",
+    "overkill": "overkill: normal items not passed",
     "miss": "miss: 100 - recall",
     "yes_rate": "yes: says anomalous",
     "auroc": f"AUROC: from {SCORE_SOURCE}",
