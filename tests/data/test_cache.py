@@ -1,6 +1,7 @@
 from pathlib import Path
 
-from vlm_eval.data.cache import cache_folder, keep_picture
+from vlm_eval.data.cache import keep_picture
+from vlm_eval.resources import cache_folder
 
 
 def test_the_cache_is_where_the_variable_says(cache_in_scratch: Path) -> None:

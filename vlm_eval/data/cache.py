@@ -2,21 +2,11 @@
 
 import hashlib
 import os
-import sys
 from pathlib import Path
 
+from vlm_eval.resources import cache_folder
+
 _ENDINGS = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"RIFF": ".webp", b"GIF8": ".gif", b"BM": ".bmp"}
-
-
-def cache_folder() -> Path:
-    """Return the cache folder: VLM_EVAL_CACHE where that is set, else the platform's own place."""
-    if stated := os.environ.get("VLM_EVAL_CACHE"):
-        return Path(stated)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "vlm-eval"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "vlm-eval"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "vlm-eval"
 
 
 def keep_picture(data: bytes) -> Path:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from vlm_eval.data.cache import cache_folder
 from vlm_eval.data.samples import Found, SampleMaker
 from vlm_eval.data.schema import Card, Strict
 from vlm_eval.errors import CardError
 from vlm_eval.flow import Sample
+from vlm_eval.resources import cache_folder
 
 if TYPE_CHECKING:
     from vlm_eval.data.demo_drawing import Drawing

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlm_eval.data.cache import cache_folder
 from vlm_eval.data.demo import DemoOptions, demo_folder, read_demo
 from vlm_eval.data.read_customizable import CustomizableOptions, read_customizable
 from vlm_eval.data.read_elpv import ElpvOptions, elpv_folder, read_elpv
@@ -17,6 +16,7 @@ from vlm_eval.data.read_visa import VisaOptions, read_visa
 from vlm_eval.data.samples import Note
 from vlm_eval.data.schema import Card, Strict
 from vlm_eval.flow import Sample
+from vlm_eval.resources import cache_folder
 
 Read = Callable[[Card, Path], Iterable[Sample | Note]]
 

@@ -1,7 +1,6 @@
 """Keeps the vectors of label spaces on disk, named by their content."""
 
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -11,6 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from vlm_eval.resources import cache_folder
 from vlm_eval.scoring.embedding import Embedded, Embedder
 
 
@@ -26,17 +26,6 @@ def embed_cached(embedder: Embedder, texts: Sequence[str], folder: Path | None =
         digest.update(len(data).to_bytes(8, "big") + data)
     path = (folder or cache_folder()) / "embeddings" / f"{digest.hexdigest()}.npz"
     return _read(path, len(texts)) or _write(path, embedder.embed(texts))
-
-
-def cache_folder() -> Path:
-    """Return VLM_EVAL_CACHE where that is set, else the platform's own place."""
-    if stated := os.environ.get("VLM_EVAL_CACHE"):
-        return Path(stated)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "vlm-eval"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "vlm-eval"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "vlm-eval"
 
 
 def _read(path: Path, count: int) -> Embedded | None:
