@@ -25,7 +25,7 @@ def item():
 
 @pytest.fixture(scope="session", autouse=True)
 def quiet_garbage_collector():
-    """Keep what other tests left on the heap out of the timings here: one sweep over it takes longer than a test."""
+    """Keep what other tests left on the heap out of the timings: a sweep over it takes longer than a test."""
     gc.collect()
     gc.freeze()
     yield
