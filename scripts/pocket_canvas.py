@@ -80,6 +80,20 @@ def paint(canvas: Field, mask: Field, colour: Field | float, opacity: float = 1.
     canvas += (np.asarray(colour, np.float32) - canvas) * (mask * np.float32(opacity))[..., None]
 
 
+def relief(distance: Field, width: float, light: float) -> Field:
+    """Return the shade in about [-1, 1] of an edge that rises over that width inwards, lit from that direction."""
+    height = np.clip(0.5 - distance / np.float32(width), 0, 1)
+    height = height * height * (3 - 2 * height) * np.float32(width * SIDE * 0.6)
+    down, across = np.gradient(height)
+    return -(across * np.float32(np.cos(light)) + down * np.float32(np.sin(light)))
+
+
+def shine(canvas: Field, shade: Field, strength: float) -> None:
+    """Lighten or darken the canvas by a shade, in place."""
+    canvas *= (1 + np.float32(strength) * shade)[..., None]
+    canvas += (np.float32(0.25 * strength) * np.maximum(shade, 0))[..., None]
+
+
 def clouds(rng: Rng, cells: int) -> Field:
     """Return smooth noise in [0, 1] with so many blobs a side."""
     small = (rng.random((cells + 1, cells + 1)) * 255).astype(np.uint8)

@@ -41,7 +41,7 @@ def scratch(rng: Rng, canvas: Field, design: Design, inside: Field, start: tuple
         rng.choice([0.0, rng.uniform(-0.9, 0.9)]),
     )
     steps = 1 if bend == 0 else 4
-    half_width = rng.uniform(0.003, 0.011)
+    half_width = rng.uniform(0.003, 0.017 if design.bevel else 0.011)
     column = start[0] - 0.5 * length * np.cos(heading + bend * 0.5)
     row = start[1] - 0.5 * length * np.sin(heading + bend * 0.5)
     mask = np.zeros_like(inside)

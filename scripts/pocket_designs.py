@@ -65,6 +65,11 @@ class Design:
     shadow: float
     turn: float
     wobble: float
+    light: float = 0.0
+    bevel: float = 0.0
+    bevel_shade: float = 0.0
+    dome: float = 0.0
+    recess: float = 0.0
 
 
 def outline(design: Design, across: Field, down: Field) -> Field:
@@ -198,7 +203,7 @@ BOLTED = ("ring", "washer", "disc", "square", "plank")
 
 
 def draw_bolted(rng: Rng) -> Design:
-    """Draw the make of a ring, disc or plate that is bolted down, mostly of metal on a dark ground."""
+    """Draw the make of a ring, disc or plate that is bolted down, mostly of metal, in relief, on a dark ground."""
     design = draw_design(rng)
     while design.outline not in BOLTED or len(design.pieces) < 3:
         design = draw_design(rng)
@@ -209,12 +214,19 @@ def draw_bolted(rng: Rng) -> Design:
         ground=hue_colour(rng.random(), rng.uniform(0, 0.25), rng.uniform(0.08, 0.45))
         if rng.random() < 0.75
         else design.ground,
-        piece_kind=int(rng.choice([0, 4, 0, 4, 2])),
+        piece_kind=int(rng.choice([0, 2, 4, 7, 9, 9, 9, 10, 10])),
+        piece_size=design.piece_size * rng.uniform(0.95, 1.25),
         piece_colour=steel if rng.random() < 0.7 else design.piece_colour,
         bore="round" if design.outline in BOLTED[2:] and rng.random() < 0.8 else design.bore,
         rim=rng.uniform(0.2, 0.7),
         shadow=rng.uniform(0.1, 0.5),
         grain=int(rng.choice([1, 1, 1, 0, 4])),
+        ground_kind=int(rng.choice([0, 1, 2, 4, 4, 4])),
+        light=rng.uniform(-np.pi, np.pi),
+        bevel=rng.choice([0.0, rng.uniform(0.02, 0.07)], p=[0.2, 0.8]),
+        bevel_shade=rng.uniform(0.1, 0.6),
+        dome=rng.choice([0.0, rng.uniform(0.15, 0.7)], p=[0.2, 0.8]),
+        recess=rng.choice([0.0, rng.uniform(0.2, 0.7)], p=[0.3, 0.7]),
     )
 
 

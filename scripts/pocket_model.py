@@ -40,13 +40,13 @@ def lean_attention(
     attention_mask: torch.Tensor | None,
     scaling: float,
     **_: object,
-) -> tuple[torch.Tensor, None]:
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Attend without leaving bfloat16: three times as fast to train on a CPU as torch's own kernel."""
     scores = (query * scaling) @ key.transpose(2, 3)
     if attention_mask is not None:
         scores = scores + attention_mask.to(scores.dtype)
-    mixed = scores.softmax(-1).to(value.dtype) @ value
-    return mixed.transpose(1, 2).contiguous(), None
+    weights = scores.softmax(-1).to(value.dtype)
+    return (weights @ value).transpose(1, 2).contiguous(), weights
 
 
 AttentionInterface.register("lean", lean_attention)

@@ -15,6 +15,8 @@ from pocket_canvas import (
     paint,
     photograph,
     polygon,
+    relief,
+    shine,
 )
 from pocket_damage import bite, hole, scratch, spot, stain
 from pocket_designs import Design, body
@@ -49,6 +51,10 @@ def background(rng: Rng, design: Design) -> Field:
         case 3:
             lines = np.sin((COLUMN * np.cos(design.turn) + ROW * np.sin(design.turn)) * rng.uniform(30, 150))
             canvas *= (1 + lines * rng.uniform(0.02, 0.08))[..., None].astype(np.float32)
+        case 4:
+            uneven = rng.uniform(0.1, 0.5) * (clouds(rng, int(rng.integers(2, 5))) - 0.5)
+            rough = rng.uniform(0.02, 0.15) * (clouds(rng, int(rng.integers(30, 95))) - 0.5)
+            canvas *= (1 + uneven + rough)[..., None].astype(np.float32)
     return canvas
 
 
@@ -81,7 +87,7 @@ def paint_piece(canvas: Field, design: Design, column: float, row: float, scale:
         box(across, down, radius, radius)
         if kind == 3
         else polygon(across, down, 6, radius)
-        if kind == 4
+        if kind in (4, 10)
         else disc(across, down, radius)
     )
     colour = design.ground if kind == 1 else design.piece_colour
@@ -91,7 +97,7 @@ def paint_piece(canvas: Field, design: Design, column: float, row: float, scale:
 
 
 def detail_piece(canvas: Field, design: Design, across: Field, down: Field, radius: float, colour: Field) -> None:
-    """Paint what is seen on top of a piece: a socket, a slot, a cross, a ring, a highlight, a rim."""
+    """Paint what is seen on top of a piece: a socket, a slot, a cross, a ring, a head, a highlight, a rim."""
     kind = design.piece_kind
     if kind in (0, 4, 8):
         paint(canvas, cover(disc(across, down, radius * 0.45)), colour * 0.6)
@@ -104,8 +110,16 @@ def detail_piece(canvas: Field, design: Design, across: Field, down: Field, radi
     elif kind == 7:
         bright = np.minimum(colour + 0.25, 1)
         paint(canvas, cover(disc(across + radius * 0.25, down + radius * 0.25, radius * 0.45), 3.0), bright, 0.8)
+    elif kind in (9, 10):
+        head = polygon(across, down, 6, radius * 0.8) if kind == 9 else disc(across, down, radius * 0.7)
+        paint(canvas, cover(np.abs(head) - 0.004), colour * 0.6, 0.6)
+        bright = disc(across + radius * 0.3, down + radius * 0.2, radius * 0.3)
+        paint(canvas, cover(bright, 2.0), np.minimum(colour + 0.3, 1), design.dome)
     if kind != 1 and design.rim:
         paint(canvas, cover(np.abs(disc(across, down, radius)) - 0.004), design.colour * 0.5, design.rim)
+    if kind != 1 and design.dome:
+        round_head = disc(across, down, radius)
+        shine(canvas, relief(round_head, radius, design.light) * cover(round_head), design.dome)
 
 
 def draw_part(rng: Rng, design: Design, defect: str | None) -> tuple[np.ndarray, Field]:
@@ -133,6 +147,8 @@ def draw_part(rng: Rng, design: Design, defect: str | None) -> tuple[np.ndarray,
             design.colour * (0.5 if design.colour.mean() > 0.3 else 1.5),
             design.rim,
         )
+    if design.bevel:
+        shine(canvas, relief(whole, design.bevel, design.light) * cover(whole), design.bevel_shade)
     if design.groove:
         groove = cover(np.abs(whole + np.float32(design.groove)) - 0.003)
         paint(canvas, groove, np.minimum(design.colour * design.groove_shade, 1), 0.7)
@@ -147,6 +163,13 @@ def draw_part(rng: Rng, design: Design, defect: str | None) -> tuple[np.ndarray,
     return photograph(canvas, rng), mask
 
 
+def empty(canvas: Field, design: Design, column: float, row: float, scale: float) -> None:
+    """Paint the recess that a piece leaves where it belongs."""
+    distance = disc(COLUMN - column, ROW - row, design.piece_size * scale)
+    paint(canvas, cover(distance), design.colour * (1 - design.recess), 0.9)
+    shine(canvas, -relief(np.abs(distance) - 0.004, 0.02, design.light), 0.5 * design.dome)
+
+
 def assemble(rng: Rng, canvas: Field, design: Design, pose: Pose, skip: int, misplace: bool) -> Field:
     """Paint the pieces, one of them left out or put elsewhere; return the mask of what is wrong."""
     wrong = np.zeros_like(COLUMN)
@@ -155,7 +178,9 @@ def assemble(rng: Rng, canvas: Field, design: Design, pose: Pose, skip: int, mis
         column, row = pose.place(x, y)
         if index == skip:
             wrong = cover(disc(COLUMN - column, ROW - row, design.piece_size * 1.3))
-            if rng.random() < 0.3:
+            if design.recess:
+                empty(canvas, design, column, row, pose.scale)
+            elif rng.random() < 0.3:
                 paint(
                     canvas,
                     cover(np.abs(disc(COLUMN - column, ROW - row, design.piece_size)) - 0.004),
@@ -163,6 +188,8 @@ def assemble(rng: Rng, canvas: Field, design: Design, pose: Pose, skip: int, mis
                 )
             continue
         if index == moved:
+            if design.recess:
+                empty(canvas, design, column, row, pose.scale)
             heading, reach = rng.uniform(0, 2 * np.pi), max(rng.uniform(0.075, 0.18), design.piece_size * 1.6)
             for _ in range(12):
                 place = column + reach * np.cos(heading), row + reach * np.sin(heading)

@@ -4,13 +4,15 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from pocket_model import GRID, build_model, build_processor, chat_text, save, train_tokenizer
-from pocket_pictures import KINDS, OTHER_KIND, RECOLOURED
+from pocket_pictures import KINDS, OTHER_KIND, PLACES, RECOLOURED
 from pocket_pool import PART, Pool, draw_queries
 from pocket_sight import Heads, Optimisers, patch_tokens, sight_loss, whiten
 from pocket_words import answer_of, choose, corpus, kind_prompts
@@ -79,6 +81,8 @@ class Writer:
         self.tokenizer, self.prompts = tokenizer, prompts
         self.image = tokenizer.convert_tokens_to_ids("<image>")
         self.known: dict[tuple[str, int], list[int]] = {}
+        words = {word for place in PLACES for word in place.split()}
+        self.place_tokens = torch.tensor(sorted({token for word in words for token in self.encode(f" {word}")}))
 
     def encode(self, text: str, images: int = 0) -> list[int]:
         """Encode a text; each image token becomes one a patch."""
@@ -115,55 +119,96 @@ class Writer:
         return ids, mask, labels
 
 
+@dataclass
+class Lesson:
+    """What one step of the language stage shows and asks."""
+
+    shots: int
+    rows: tuple[Tensor, Tensor, Tensor]  # ids, mask, labels
+    shown: np.ndarray  # pictures in the order in which the prompts show them
+    differs: Tensor | None  # [n, 2]: another colour, another kind than the reference's
+    parts: Tensor | None  # [n]: which rows that is asked of
+    damaged: Tensor  # [n, 64]: the query's patches that show a defect
+
+
+def draw_lesson(rng: np.random.Generator, pool: Pool, writer: Writer, batch: int, share: float) -> Lesson:
+    """Choose pictures, prompts and answers; at first fewer with a reference."""
+    shots = int(rng.random() < (0.4 if share < 0.1 else 0.62))
+    weights = np.array([weight for _, _, weight in MODES])
+    mode = MODES[rng.choice(len(MODES), p=weights / weights.sum())][:2]
+    query = draw_queries(rng, pool, batch, shots)
+    rows = writer.rows(rng, pool, query, mode, bool(rng.random() < 0.5), shots)
+    damaged = torch.from_numpy(pool.labels["patches"][query] >= 2).flatten(1)
+    if not shots:
+        return Lesson(shots, rows, query, None, None, damaged)
+    role = pool.labels["role"][query]
+    return Lesson(
+        shots,
+        rows,
+        np.stack([pool.reference(rng, query), query], 1).reshape(-1),
+        torch.from_numpy(np.stack([role == RECOLOURED, role == OTHER_KIND], 1)).float(),
+        torch.from_numpy(pool.labels["kind"][query] == PART),
+        damaged,
+    )
+
+
+def looking_loss(attentions: Sequence[Tensor], is_image: Tensor, spoken: Tensor, damaged: Tensor) -> Tensor:
+    """Return how little two heads of two layers look at the damage while they speak of it."""
+    hurt = damaged.any(1)
+    if not hurt.any():
+        return torch.zeros(())
+    pictures, target, losses = is_image[hurt], damaged[hurt][:, None, None], []
+    for layer in (1, 2):
+        weights = attentions[layer][hurt][:, :2, :-1]  # [n, 2, length - 1, length]
+        at_pictures = weights[pictures[:, None, None].expand_as(weights)].view(*weights.shape[:3], -1)
+        seen = (at_pictures[..., -GRID * GRID :].float() * target).sum(-1)
+        losses.append(-(seen + 1e-4).log().transpose(1, 2)[spoken[hurt]].mean())
+    return torch.stack(losses).mean()
+
+
 def language_loss(
-    model: nn.Module,
-    heads: Heads,
-    tokens: Tensor,
-    rows,
-    image_token: int,
-    differs: Tensor | None,
-    parts: Tensor | None,
-):
-    """Return the loss of the answers, of their first words, and of the comparison with the reference."""
-    ids, mask, labels = rows
+    model: nn.Module, heads: Heads, tokens: Tensor, lesson: Lesson, writer: Writer
+) -> tuple[Tensor, dict[str, float]]:
+    """Return the loss of answers, of first words and places, of where it looks and of the comparison."""
+    ids, mask, labels = lesson.rows
     core = model.model
     features = core.multi_modal_projector(tokens)
     words = core.get_input_embeddings()(ids)
-    is_image = ids == image_token
+    is_image = ids == writer.image
     words = words.to(features.dtype).masked_scatter(is_image[..., None], features.reshape(-1, features.shape[-1]))
     output = core.language_model(
-        inputs_embeds=words, attention_mask=mask, output_hidden_states=True, use_cache=False
+        inputs_embeds=words,
+        attention_mask=mask,
+        output_hidden_states=True,
+        output_attentions=True,
+        use_cache=False,
     )
     spoken = labels[:, 1:] != -100
+    said = labels[:, 1:][spoken]
     logits = model.lm_head(output.last_hidden_state[:, :-1][spoken]).float()
-    losses = functional.cross_entropy(logits, labels[:, 1:][spoken], reduction="none")
-    first = (spoken & (spoken.cumsum(1) == 1))[spoken]
-    loss = losses.mean() + losses[first].mean()
-    if differs is None:
-        return loss, losses[first].mean().detach(), None
+    losses = functional.cross_entropy(logits, said, reduction="none")
+    first = losses[(spoken & (spoken.cumsum(1) == 1))[spoken]].mean()
+    where = torch.isin(said, writer.place_tokens)
+    place = losses[where].sum() / where.sum().clamp(min=1)
+    looking = looking_loss(output.attentions, is_image, spoken, lesson.damaged)
+    loss = losses.mean() + first + place + 0.5 * looking
+    news = {f"first{lesson.shots}": first.item(), "looking": looking.item()}
+    if where.any():
+        news["place"] = place.item()
+    if lesson.differs is None:
+        return loss, news
     middle = output.hidden_states[2]
     seen = middle[is_image].view(len(ids), -1, middle.shape[-1])[:, GRID * GRID :].mean(1)
-    comparison = functional.binary_cross_entropy_with_logits(heads.differs(seen).float()[parts], differs[parts])
-    return loss + comparison, losses[first].mean().detach(), comparison.detach()
+    comparison = functional.binary_cross_entropy_with_logits(
+        heads.differs(seen).float()[lesson.parts], lesson.differs[lesson.parts]
+    )
+    return loss + comparison, news | {"compare": comparison.item()}
 
 
-def train_language(
-    model,
-    heads,
-    tokenizer,
-    processor,
-    source: Path,
-    clock: Clock,
-    rng: np.random.Generator,
-    out: Path,
-    batch: int,
-    peak: float,
-) -> None:
-    """Teach the language model to read prompts and patch tokens, and to compare two pictures."""
-    pool = Pool(source)
-    writer = Writer(tokenizer, kind_prompts())
+def language_optimisers(model: nn.Module, heads: Heads) -> Optimisers:
+    """Give each part of the model its peak learning rate."""
     core = model.model
-    optimisers = Optimisers(
+    return Optimisers(
         [
             (core.vision_tower, 2e-3),
             (core.multi_modal_projector, 2e-3),
@@ -172,43 +217,44 @@ def train_language(
             (heads, 1e-3),
         ]
     )
-    step, mean, saved = 0, {}, time.monotonic()
-    weights = np.array([weight for _, _, weight in MODES])
+
+
+def train_language(
+    model: nn.Module,
+    heads: Heads,
+    writer: Writer,
+    source: Path,
+    clock: Clock,
+    rng: np.random.Generator,
+    keep: Callable[[], None],
+    batch: int,
+    peak: float,
+) -> None:
+    """Teach the language model to read prompts and patch tokens, and to compare two pictures."""
+    pool = Pool(source)
+    optimisers = language_optimisers(model, heads)
+    step, mean, kept = 0, {}, time.monotonic()
     while clock.share(step) < 1:
-        shots = int(rng.random() < (0.4 if clock.share(step) < 0.1 else 0.62))
-        mode = MODES[rng.choice(len(MODES), p=weights / weights.sum())][:2]
-        query = draw_queries(rng, pool, batch, shots)
-        rows = writer.rows(rng, pool, query, mode, bool(rng.random() < 0.5), shots)
-        shown = np.stack([pool.reference(rng, query), query], 1).reshape(-1) if shots else query
-        differs = parts = None
-        if shots:
-            role = pool.labels["role"][query]
-            differs = torch.from_numpy(np.stack([role == RECOLOURED, role == OTHER_KIND], 1)).float()
-            parts = torch.from_numpy(pool.labels["kind"][query] == PART)
+        lesson = draw_lesson(rng, pool, writer, batch, clock.share(step))
         with torch.autocast("cpu", torch.bfloat16):
-            seen = np.concatenate([shown, rng.integers(0, pool.size, 64)])  # the eyes go on learning beside
+            seen = np.concatenate([lesson.shown, rng.integers(0, pool.size, 64)])  # the eyes go on learning beside
             tokens = patch_tokens(model, pool.pixels(seen))
             seeing = sight_loss(heads, tokens, pool, seen)
-            tokens = tokens[: len(shown)]
-            loss, first, comparison = language_loss(model, heads, tokens, rows, writer.image, differs, parts)
+            loss, news = language_loss(model, heads, tokens[: len(lesson.shown)], lesson, writer)
         optimisers.step(loss + seeing, peak * clock.rate(step))
-        news = {f"first{shots}": float(first), "sight": seeing.item()}
-        if comparison is not None:
-            news["compare"] = float(comparison)
-        for name, value in news.items():
+        for name, value in (news | {"sight": seeing.item()}).items():
             mean[name] = 0.97 * mean.get(name, value) + 0.03 * value
         step += 1
         if step % 50 == 0:
+            told = {name: round(value, 3) for name, value in mean.items()}
             print(
-                f"language {step} spent {clock.share(step):.0%} cpu {time.process_time():.0f} s",
-                {k: round(v, 3) for k, v in mean.items()},
-                flush=True,
+                f"language {step} spent {clock.share(step):.0%} cpu {time.process_time():.0f} s", told, flush=True
             )
         if step in (60, 150, 300, 500) and len(list(source.glob("shard-*.npz"))) * 2000 > pool.size:
             pool = Pool(source)
-        if time.monotonic() - saved > 300:
-            save(model, processor, out)
-            saved = time.monotonic()
+        if time.monotonic() - kept > 300:
+            keep()
+            kept = time.monotonic()
 
 
 def main() -> None:
@@ -228,7 +274,7 @@ def main() -> None:
         "--state", type=Path, help="where the state after the first stage is kept, and found again"
     )
     given = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(2)
     torch.manual_seed(given.seed)
     rng = np.random.default_rng(given.seed)
     tokenizer = (
@@ -255,9 +301,9 @@ def main() -> None:
         if given.state:
             torch.save({"tower": model.model.vision_tower.state_dict(), "heads": heads.state_dict()}, given.state)
     clock = Clock(given.language_steps, given.language_minutes * 60)
-    train_language(
-        model, heads, tokenizer, processor, given.pictures, clock, rng, given.out, given.batch, given.peak
-    )
+    writer = Writer(tokenizer, kind_prompts())
+    keep = partial(save, model, processor, given.out)
+    train_language(model, heads, writer, given.pictures, clock, rng, keep, given.batch, given.peak)
     save(model, processor, given.out)
     print(f"done in {time.process_time():.0f} CPU-seconds", flush=True)
 
