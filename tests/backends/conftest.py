@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import importlib.util
 import io
@@ -125,6 +126,35 @@ def server(mock: ModuleType) -> Any:
     server = mock.MockServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def untrusted() -> Any:
+    """The address of a server on this machine whose certificate nobody signed."""
+    import socket
+    import ssl
+    import threading
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(Path(__file__).with_name("untrusted.pem"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(10)
+
+    def serve() -> None:
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            with plain, contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as stream:
+                stream.recv(1)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
 
 
 @pytest.fixture

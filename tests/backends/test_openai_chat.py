@@ -72,6 +72,69 @@ def test_image_detail_goes_with_every_picture_and_into_the_model_of_the_key(ask,
     assert parse_model("openai:m", detail="low").model != parse_model("openai:m", detail="high").model
 
 
+def test_reasoning_effort_and_a_schema_are_sent_and_belong_to_the_key(ask, make, server, tmp_path):
+    schema = tmp_path / "verdict schema.json"
+    schema.write_text('{"type": "object", "properties": {"anomaly": {"type": "boolean"}}}')
+    ask([make.request("x")], reasoning_effort="low", json_schema=str(schema))
+    body = server.calls[0].body
+    assert body["reasoning_effort"] == "low"
+    assert body["response_format"]["type"] == "json_schema"
+    inside = body["response_format"]["json_schema"]
+    assert (inside["name"], inside["strict"]) == ("verdict_schema", True)
+    assert inside["schema"]["properties"] == {"anomaly": {"type": "boolean"}}
+    models = {parse_model("openai:m", json_schema=str(schema)).model}
+    schema.write_text('{"type": "object"}')
+    models |= {parse_model("openai:m", json_schema=str(schema)).model, parse_model("openai:m").model}
+    models |= {parse_model("openai:m", reasoning_effort=effort).model for effort in ("low", "high")}
+    assert len(models) == 5
+
+
+def test_a_forced_yes_or_no_is_not_asked_to_follow_a_schema(ask, make, server, tmp_path):
+    schema = tmp_path / "schema.json"
+    schema.write_text("{}")
+    ask([make.request("x", yes_no=True)], json_schema=str(schema))
+    assert "response_format" not in server.calls[0].body
+
+
+def test_a_reasoning_effort_that_is_refused_is_not_left_out_in_silence(ask, make, server, mock):
+    text = "Unsupported parameter: 'reasoning_effort' is not supported with this model."
+    server.plan = lambda call: mock.error(400, text, code="unsupported_parameter", param="reasoning_effort")
+    outcome = one(ask([make.request("x")], reasoning_effort="low"))
+    assert (outcome.kind, len(server.calls)) == ("unsupported", 1)
+
+
+def test_a_picture_above_the_limit_of_the_server_is_bad_input_and_is_not_sent(ask, make, server):
+    large = make.view_of(b"\x89PNG\r\n\x1a\n" + bytes(50_000), "large.png")
+    outcomes = ask([make.request("a", large), make.request("b", make.picture(1))], max_picture_megabytes=0.04)
+    (refused,) = [outcome for outcome in outcomes.values() if isinstance(outcome, Failure)]
+    assert refused.kind == "bad-input"
+    assert "large.png has 0.1 MB as sent, and max_picture_megabytes is 0.04" in refused.message
+    assert [call.text for call in server.calls] == ["b"]
+
+
+def test_the_most_pictures_that_a_server_takes_are_known_before_anything_is_asked(tmp_path):
+    assert open_backend(
+        parse_model("openai:m", base_url="http://h/v1", max_pictures=2), tmp_path
+    ).capabilities == (
+        replace(open_backend(parse_model("openai:m", base_url="http://h/v1"), tmp_path).capabilities, max_images=2)
+    )
+    with pytest.raises(ExperimentError, match="max_pictures = 0"):
+        open_backend(parse_model("openai:m", base_url="http://h/v1", max_pictures=0), tmp_path)
+
+
+def test_a_proxy_of_the_environment_is_used_and_this_machine_is_not_asked_through_one(
+    ask, make, server, mock, monkeypatch
+):
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+    assert isinstance(one(ask([make.request("x")], base_url="http://models.example/v1")), Answer)
+    assert server.calls[0].headers["Host"] == "models.example"
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert isinstance(one(ask([make.request("x")])), Answer)
+
+
 def test_a_picture_of_megabytes_is_sent_without_a_warning(ask, make, server):
     data = b"\x89PNG\r\n\x1a\n" + bytes(3 * 2**20)
     assert one(ask([make.request("big", make.view_of(data))])).text == "big"
@@ -93,7 +156,9 @@ def test_a_picture_of_megabytes_is_sent_without_a_warning(ask, make, server):
             {"text": "<think>yes, maybe", "finish": "length"},
             {"text": "", "reasoning": "yes, maybe", "finish": "length"},
         ),
+        ({"text": "<think>yes, maybe"}, {"text": "", "reasoning": "yes, maybe", "finish": "length"}),
         ({"text": [{"type": "text", "text": "No."}]}, {"text": "No."}),
+        ({"text": ["No", {"type": "text", "text": "."}, None]}, {"text": "No."}),
     ],
 )
 def test_what_a_model_says_or_declines_to_say_is_an_answer(ask, make, server, mock, message, expected):

@@ -25,6 +25,7 @@ def fault(mock, name):
         "empty choices": lambda: mock.Step({**mock.completion(), "choices": []}),
         "no message": lambda: mock.Step({**mock.completion(), "choices": [{"index": 0}]}),
         "not an object": lambda: mock.Step(["Yes."]),
+        "too deep": lambda: mock.Step(b"[" * 200_000),
         "web page": lambda: mock.Step(b"<html>Sign in</html>", content_type="text/html"),
         "redirect": lambda: mock.Step(b"", 307, {"Location": "http://127.0.0.1:9/v1"}),
         "error in 200": lambda: mock.Step({"error": {"message": "Provider overloaded", "code": 502}}),
@@ -47,6 +48,7 @@ RETRIED = {
     "empty choices": "api-error",
     "no message": "api-error",
     "not an object": "api-error",
+    "too deep": "api-error",
     "web page": "api-error",
     "redirect": "api-error",
     "error in 200": "api-error",
@@ -213,10 +215,53 @@ def test_a_server_that_goes_and_comes_back_is_waited_for(make, mock, tmp_path):
     assert all(isinstance(outcome, Answer) for _, outcome in collected)
 
 
+def test_a_certificate_that_nobody_signed_is_an_api_error_and_nothing_is_sent(ask, make, untrusted):
+    (outcome,) = ask([make.request("x")], base_url=untrusted, max_attempts=2).values()
+    assert (outcome.kind, outcome.attempts, outcome.lost) == ("api-error", 2, 0)
+    assert "certificate" in outcome.message.lower()
+
+
 def test_a_broken_encryption_is_an_api_error(ask, make, server):
     (outcome,) = ask([make.request("x")], base_url=server.url.replace("http:", "https:"), max_attempts=2).values()
     assert (outcome.kind, outcome.attempts) == ("api-error", 2)
     assert "SSL" in outcome.message
+
+
+ODD_ANSWERS = {
+    "truncated": ({"text": "The part sh", "finish": "length"}, "length"),
+    "content filter": ({"text": "", "finish": "content_filter"}, "content-filter"),
+    "refusal": ({"text": None, "refusal": "I can't help with that."}, "refusal"),
+    "thinking cut off": ({"text": "<think>It might be", "finish": "stop"}, "length"),
+}
+
+
+def test_the_whole_fault_table_at_its_rates_loses_nothing_and_takes_nothing_for_what_it_is_not(
+    ask, make, server, mock
+):
+    """What comes is drawn anew for each attempt; a request's last reply says what its answer must be."""
+    rates = {"429": 0.1, "500": 0.05, "reset": 0.02, "malformed": 0.01, "empty choices": 0.02, "web page": 0.02}
+    rates |= {"redirect": 0.01, "slow loris": 0.01, "hang": 0.01, "503": 0.01, **dict.fromkeys(ODD_ANSWERS, 0.03)}
+    generator, expected = random.Random(1), {}
+
+    def plan(call):
+        name = generator.choices([*rates, ""], [*rates.values(), 1 - sum(rates.values())])[0]
+        if name in ODD_ANSWERS:
+            message, expected[call.text] = ODD_ANSWERS[name]
+            return mock.Step(mock.completion(**message))
+        expected[call.text] = "stop" if not name else "lost"
+        return fault(mock, name) if name else mock.Step(mock.completion(call.text), latency=0.005)
+
+    server.plan = plan
+    requests = [make.request(f"question {number}", max_tokens=7) for number in range(500)]
+    outcomes = ask(requests, concurrency=32, timeout=0.25)
+    assert {request.key for request in requests} == set(outcomes)
+    assert all(isinstance(outcome, Answer) for outcome in outcomes.values())
+    for request in requests:
+        answer = outcomes[request.key]
+        assert answer.finish == expected[request.prompt.text]
+        assert (answer.text == request.prompt.text) == (answer.finish == "stop")
+    assert all(outcome.lost <= 7 for outcome in outcomes.values())
+    assert sum(outcome.lost for outcome in outcomes.values()) > 10
 
 
 def test_every_request_gets_its_own_answer_through_a_storm_of_faults(ask, make, server, mock):

@@ -4,6 +4,7 @@ import ipaddress
 import os
 from urllib.parse import urlsplit
 
+from vlm_eval.errors import ExperimentError
 from vlm_eval.flow import BackendSpec
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
@@ -31,6 +32,20 @@ def receiving_host(spec: BackendSpec) -> str | None:
 def searches_beams(spec: BackendSpec) -> bool:
     """Say whether a server takes vLLM's beam search, by the option that says so."""
     return str(spec.options.get("beam_search", "")).lower() in ("true", "1", "1.0", "yes", "y", "on", "t")
+
+
+def max_pictures(spec: BackendSpec) -> int | None:
+    """Return how many pictures a server takes in one request, by the option that says so; None: no limit known.
+
+    Raises:
+        ExperimentError: the option is no whole number above 0.
+    """
+    value = spec.options.get("max_pictures")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ExperimentError(f"Model option max_pictures = {value!r}: write a whole number above 0.")
+    return value
 
 
 def host_of(url: str) -> str:

@@ -45,6 +45,10 @@ class Body:
         self._pieces = pieces
         self.length = sum(map(len, pieces))
 
+    def joined(self) -> bytes:
+        """Return the body in one piece."""
+        return b"".join(self._pieces)
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece in self._pieces:
             yield piece
@@ -62,7 +66,7 @@ def encode_body(
     texts = json.dumps(document, separators=(",", ":")).encode("ascii").split(_PLACE.encode("ascii"))
     pieces = [texts[0]]
     for picture, text in zip(pictures, texts[1:], strict=True):
-        pieces += [picture.url, text]
+        pieces += [*picture.url, text]
     return Body(pieces)
 
 
@@ -70,11 +74,15 @@ def _parameters(generation: Generation, settings: Settings, dialect: Dialect) ->
     parameters: dict[str, Any] = {dialect.token_limit: 1 if generation.yes_no else generation.max_tokens}
     if dialect.temperature:
         parameters["temperature"] = generation.temperature
+    if settings.reasoning_effort is not None:
+        parameters["reasoning_effort"] = settings.reasoning_effort
     if dialect.seed and generation.seed is not None:
         parameters["seed"] = generation.seed
     if generation.yes_no:
-        parameters |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
-    elif settings.beam_search and generation.beams > 1:
+        return parameters | {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+    if settings.json_schema is not None:
+        parameters["response_format"] = settings.json_schema
+    if settings.beam_search and generation.beams > 1:
         parameters |= {"use_beam_search": True, "n": generation.beams}
         if generation.length_penalty is not None:
             parameters["length_penalty"] = generation.length_penalty

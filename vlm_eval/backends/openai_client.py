@@ -38,13 +38,14 @@ async def open_caller(model: Model, settings: Settings) -> AsyncIterator[Caller]
             async with asyncio.timeout(settings.timeout):
                 return Reply(await _post(client, f"{path}/chat/completions", body))
         except TimeoutError:
-            return Trouble("retry", "timeout", f"no complete reply within {settings.timeout:g} s")
+            message = f"no complete reply within {settings.timeout:g} s"
+            return Trouble("retry", "timeout", message, slow_down=True, lost=True)
         except openai.APIStatusError as error:
             return read_status(error.status_code, error.body, error.response.headers)
         except (openai.OpenAIError, aiohttp.ClientError, OSError) as error:
             return _broken(error)
-        except ValueError:
-            return Trouble("retry", "api-error", "the reply is malformed JSON")
+        except (ValueError, RecursionError):
+            return Trouble("retry", "api-error", "the reply is malformed JSON", lost=True)
 
     try:
         yield call
@@ -75,4 +76,6 @@ def _broken(error: BaseException) -> Trouble:
         causes.append(cause)
     kind: FailureKind = "timeout" if any(isinstance(cause, TimeoutError) for cause in causes) else "api-error"
     first = causes[-1]
-    return Trouble("retry", kind, f"{type(first).__name__}: {first}" if str(first) else type(first).__name__)
+    message = f"{type(first).__name__}: {first}" if str(first) else type(first).__name__
+    unreached = any(isinstance(cause, aiohttp.ClientConnectorError) for cause in causes)
+    return Trouble("retry", kind, message, slow_down=kind == "timeout", lost=not unreached)

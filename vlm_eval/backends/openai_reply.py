@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from vlm_eval.backends.openai_trouble import Trouble, read_status
@@ -19,18 +20,18 @@ _FINISH: Mapping[str, Finish] = {
 
 
 def read_reply(body: object, yes_no: bool) -> Answer | Trouble:
-    """Read a reply that came with status 200.
+    """Read the JSON of a reply that came with status 200.
 
-    Trouble is what holds no choice: another content type (`body` is a string then), an error, empty choices.
+    Trouble is what holds no choice: no object, an error, empty choices.
     """
     if not isinstance(body, Mapping):
-        return Trouble("retry", "api-error", f"the reply is no JSON object: {str(body)[:200]!r}")
+        return Trouble("retry", "api-error", f"the reply is no JSON object: {str(body)[:200]!r}", lost=True)
     choice = _first(body.get("choices"))
     error = body.get("error") or choice.get("error")
     if error and not choice.get("message", {}):
         return _error_in_reply(error)
     if not isinstance(choice.get("message"), Mapping):
-        return Trouble("retry", "api-error", "the reply holds no choices")
+        return Trouble("retry", "api-error", "the reply holds no choices", lost=True)
     if error or choice.get("finish_reason") == "error":
         return _error_in_reply(error or "the server broke off")
     return _answer(body, choice, yes_no)
@@ -38,8 +39,9 @@ def read_reply(body: object, yes_no: bool) -> Answer | Trouble:
 
 def _answer(body: Mapping[str, Any], choice: Mapping[str, Any], yes_no: bool) -> Answer | Trouble:
     message = choice["message"]
-    text, reasoning = _text_and_reasoning(message)
-    finish = _FINISH.get(str(choice.get("finish_reason")).casefold(), "stop")
+    text, reasoning, unfinished = _text_and_reasoning(message)
+    # Thinking that never came to its end was cut off, whatever the server calls it.
+    finish = "length" if unfinished else _FINISH.get(str(choice.get("finish_reason")).casefold(), "stop")
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
         text, finish = refusal, "refusal"
@@ -50,29 +52,39 @@ def _answer(body: Mapping[str, Any], choice: Mapping[str, Any], yes_no: bool) ->
     usage = _mapping(body.get("usage"))
     model = body.get("model")
     return Answer(
-        text=text,
+        text=_storable(text),
         finish=finish,
-        reasoning=reasoning,
+        reasoning=_storable(reasoning),
         prompt_tokens=_count(usage.get("prompt_tokens")),
         completion_tokens=_count(usage.get("completion_tokens")),
         yes_no=probabilities,
-        served_model=model if isinstance(model, str) else None,
+        served_model=_storable(model) if isinstance(model, str) else None,
+        reasoning_tokens=_count(_mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")),
     )
 
 
-def _text_and_reasoning(message: Mapping[str, Any]) -> tuple[str, str]:
+def _text_and_reasoning(message: Mapping[str, Any]) -> tuple[str, str, bool]:
+    """Return the answer, the trace before it, and whether the trace was cut off."""
     content = message.get("content")
     thought = message.get("reasoning_content") or message.get("reasoning")
     reasoning = thought if isinstance(thought, str) else ""
     if isinstance(content, Sequence) and not isinstance(content, str):
-        parts = [_mapping(part) for part in content]
-        return "".join(str(part.get("text") or "") for part in parts), reasoning
+        return "".join(part if isinstance(part, str) else _part_text(part) for part in content), reasoning, False
     if not isinstance(content, str):
-        return "", reasoning
-    return (content, reasoning) if reasoning else _split_thought(content)
+        return "", reasoning, False
+    return (content, reasoning, False) if reasoning else _split_thought(content)
 
 
-def _split_thought(content: str) -> tuple[str, str]:
+def _part_text(part: object) -> str:
+    return str(_mapping(part).get("text") or "")
+
+
+def _storable(text: str) -> str:
+    """Replace half a surrogate pair, which JSON can hold and no UTF-8 file can."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _split_thought(content: str) -> tuple[str, str, bool]:
     """Part a trace in <think> tags from the answer; servers without a reasoning parser leave it in the text.
 
     Some chat templates write the opening tag into the prompt, so that only the closing one comes back.
@@ -80,9 +92,9 @@ def _split_thought(content: str) -> tuple[str, str]:
     before, closing, after = content.partition("</think>")
     opened = before.lstrip().startswith("<think>")
     if not closing and not opened:
-        return content, ""
+        return content, "", False
     thought = before.lstrip().removeprefix("<think>").strip()
-    return after.lstrip(), thought
+    return after.lstrip(), thought, not closing
 
 
 def _yes_no(choice: Mapping[str, Any]) -> YesNo | None:
@@ -93,9 +105,10 @@ def _yes_no(choice: Mapping[str, Any]) -> YesNo | None:
     """
     first = _first(_mapping(choice.get("logprobs")).get("content"))
     listed: dict[str, float] = {}
-    for entry in map(_mapping, first.get("top_logprobs") or ()):
+    tokens = first.get("top_logprobs")
+    for entry in map(_mapping, tokens if isinstance(tokens, list) else ()):
         value = entry.get("logprob")
-        if isinstance(value, int | float):
+        if isinstance(value, int | float) and math.isfinite(value):
             listed[str(entry.get("token"))] = float(value)
     if not listed:
         return None
@@ -116,7 +129,8 @@ def _bare(token: str) -> str:
 def _error_in_reply(error: object) -> Answer | Trouble:
     code = error.get("code") if isinstance(error, Mapping) else None
     status = code if isinstance(code, int) and 400 <= code < 600 else 502
-    return read_status(status, error, {})
+    read = read_status(status, error, {})
+    return replace(read, lost=True) if isinstance(read, Trouble) else read
 
 
 def _first(items: object) -> Mapping[str, Any]:
@@ -128,4 +142,4 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -6,16 +6,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from vlm_eval.backends.breaker import Breaker
 from vlm_eval.backends.endpoint import host_of
 from vlm_eval.backends.event_loop import Ask
 from vlm_eval.backends.openai_body import Dialect, encode_body
 from vlm_eval.backends.openai_client import Caller, open_caller
+from vlm_eval.backends.openai_learnt import Learnt
 from vlm_eval.backends.openai_pictures import EncodedPicture, PictureCache
 from vlm_eval.backends.openai_reply import read_reply
 from vlm_eval.backends.openai_settings import Settings
 from vlm_eval.backends.openai_trouble import Trouble
-from vlm_eval.backends.redaction import clean_message
+from vlm_eval.backends.pace import Places
+from vlm_eval.backends.redaction import SHORTEST_SECRET, clean_message, without_secret
 from vlm_eval.backends.retry_after import wait_before
 from vlm_eval.errors import BackendUnavailable, BadInputError
 from vlm_eval.flow import Answer, Failure, Generation, Model, Outcome, Request
@@ -24,23 +25,25 @@ _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def open_session(model: Model, settings: Settings) -> AsyncIterator[Ask]:
+async def open_session(model: Model, settings: Settings, learnt: Learnt) -> AsyncIterator[Ask]:
     """Open a session in the running event loop; closes its connections at the end."""
     async with open_caller(model, settings) as call:
-        yield Session(model, settings, call).ask
+        yield Session(model, settings, learnt, call).ask
 
 
 class Session:
     """Asks one model; what it learns of the server holds for all requests of the run."""
 
-    def __init__(self, model: Model, settings: Settings, call: Caller) -> None:
+    def __init__(self, model: Model, settings: Settings, learnt: Learnt, call: Caller) -> None:
         self._model = model
         self._settings = settings
+        self._learnt = learnt
         self._call = call
-        self._places = asyncio.Semaphore(settings.concurrency)
-        self._pictures = PictureCache(settings.cache_megabytes * 2**20)
-        self._breaker = Breaker()
-        self._dialect = Dialect()
+        self._places = Places(learnt.pace)
+        largest = settings.max_picture_megabytes
+        self._pictures = PictureCache(
+            settings.cache_megabytes * 2**20, None if largest is None else int(largest * 1e6)
+        )
         self._unavailable = ""
 
     async def ask(self, request: Request) -> Outcome:
@@ -53,10 +56,7 @@ class Session:
         except BadInputError as error:
             return Failure("bad-input", str(error))
         async with self._places:
-            outcome = await self._settle(request, pictures)
-        if isinstance(outcome, Answer):
-            return replace(outcome, sent=tuple(picture.digest for picture in pictures))
-        return outcome
+            return await self._settle(request, pictures)
 
     def _not_offered(self, generation: Generation) -> str:
         if generation.beams == 1 or generation.yes_no or self._settings.beam_search:
@@ -68,37 +68,50 @@ class Session:
 
     async def _settle(self, request: Request, pictures: Sequence[EncodedPicture]) -> Outcome:
         # A request that waits for its repetition keeps its place: a server in trouble gets less to do.
+        # Afterwards it goes on only where the pace, which may have dropped meanwhile, allows it.
+        lost = 0
         for attempt in range(1, self._settings.max_attempts + 1):
             if self._unavailable:
                 raise BackendUnavailable(self._unavailable)
             result = await self._attempt(request, pictures)
             if isinstance(result, Answer):
-                self._breaker.answered()
-                return result
-            if (failure := self._judge(result, attempt)) is not None:
+                sent = tuple(picture.digest for picture in pictures)
+                return replace(self._note_answer(request, result), sent=sent, lost=lost)
+            lost += result.lost
+            if (failure := self._judge(result, attempt, lost)) is not None:
                 return failure
+            if result.lost and not self._learnt.may_repeat(request.key):
+                message = f"not asked again, as it might pass a limit; {result.message}"
+                return Failure(result.kind, self._clean(message), attempt, lost)
             await asyncio.sleep(wait_before(attempt + 1, result.retry_after, self._settings.first_wait))
+            await self._places.give_way()
         raise AssertionError("the last attempt always ends the request")
 
     async def _attempt(self, request: Request, pictures: Sequence[EncodedPicture]) -> Answer | Trouble:
         while True:
-            dialect = self._dialect
+            dialect, started = self._learnt.dialect, self._learnt.pace.round
             result = await self._ask_once(request, pictures, dialect)
-            if isinstance(result, Answer) or result.action != "adapt":
+            if isinstance(result, Answer):
+                return result
+            if result.slow_down:
+                self._learnt.pace.pressed(started)
+            if result.action != "adapt":
                 return result
             # Others that were in flight with the same words may have taught the session already.
-            learnt = dialect.without(result.parameter) if self._dialect == dialect else self._dialect
+            learnt = dialect.without(result.parameter) if self._learnt.dialect == dialect else self._learnt.dialect
             if learnt == dialect:
                 return replace(result, action="final")
-            if self._dialect != learnt:
+            if self._learnt.dialect != learnt:
                 _log.warning("%s does not take %s; asking without it", self._model.name, result.parameter)
-            self._dialect = learnt
+            self._learnt.dialect = learnt
 
     async def _ask_once(
         self, request: Request, pictures: Sequence[EncodedPicture], dialect: Dialect
     ) -> Answer | Trouble:
         body = encode_body(request, pictures, self._model.checkpoint, self._settings, dialect)
         clock = asyncio.get_running_loop().time
+        if (wait := self._learnt.quotas.book(request, clock())) > 0:
+            await asyncio.sleep(wait)
         started = clock()
         reply = await self._call(body)
         result = (
@@ -106,21 +119,35 @@ class Session:
         )
         return replace(result, latency=clock() - started) if isinstance(result, Answer) else result
 
-    def _judge(self, trouble: Trouble, attempt: int) -> Failure | None:
+    def _note_answer(self, request: Request, answer: Answer) -> Answer:
+        self._learnt.breaker.answered()
+        self._learnt.pace.answered()
+        self._learnt.quotas.answered(request, answer)
+        # A gateway that echoes what it was sent may put the key into an answer, and answers are stored.
+        key = self._settings.api_key
+        if len(key) >= SHORTEST_SECRET and (key in answer.text or key in answer.reasoning):
+            text, reasoning = without_secret(answer.text, key), without_secret(answer.reasoning, key)
+            return replace(answer, text=text, reasoning=reasoning)
+        return answer
+
+    def _judge(self, trouble: Trouble, attempt: int, lost: int) -> Failure | None:
         """Return the failure that ends a request, None to try again. Raises BackendUnavailable."""
-        message = clean_message(trouble.message, (self._settings.api_key,))
-        lost = trouble.action == "not-found" and not self._breaker.has_answered
+        message = self._clean(trouble.message)
+        lost = trouble.action == "not-found" and not self._learnt.breaker.has_answered
         if trouble.action == "unavailable" or lost:
             self._give_up(message)
         if not trouble.alive:
-            reason = self._breaker.attempt_failed()
+            reason = self._learnt.breaker.attempt_failed()
             if reason:
                 self._give_up(f"{reason}; the last was {message}")
         if trouble.action != "final" and attempt < self._settings.max_attempts:
             return None
-        if trouble.action != "final" and (reason := self._breaker.request_failed()):
+        if trouble.action != "final" and (reason := self._learnt.breaker.request_failed()):
             self._unavailable = self._explain(f"{reason}; the last was {message}")
-        return Failure(trouble.kind, message, attempt)
+        return Failure(trouble.kind, message, attempt, lost)
+
+    def _clean(self, message: str) -> str:
+        return clean_message(message, (self._settings.api_key,))
 
     def _give_up(self, reason: str) -> None:
         self._unavailable = self._unavailable or self._explain(reason)

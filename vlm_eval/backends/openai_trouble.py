@@ -22,6 +22,7 @@ _SEES_NOTHING = re.compile(
     r"|only supported by certain models|mmproj|not a (vision|multimodal) model",
     re.I | re.S,
 )
+_PRESSED = frozenset({408, 429, 503, 504, 529})
 _PICTURE = re.compile(r"image|picture|base64|pixel", re.I)
 _ADAPTABLE = "max_tokens|temperature|seed"
 _REFUSED_PARAMETER = re.compile(
@@ -39,6 +40,8 @@ class Trouble:
     retry_after: float | None = None  # seconds that the server asked to wait
     alive: bool = False  # the trouble is with this request or its pace; no sign that the server or the model fails
     parameter: str = ""  # the parameter that was refused, for "adapt"
+    slow_down: bool = False  # the server is pressed too hard
+    lost: bool = False  # the model may have answered, and the answer may be charged, but it did not arrive
 
 
 def read_status(status: int, body: object, headers: Mapping[str, str]) -> Trouble | Answer:
@@ -70,7 +73,7 @@ def read_status(status: int, body: object, headers: Mapping[str, str]) -> Troubl
     # A server without eyes (llama-server) says so with a 500, however often it is asked.
     if status == 500 and _SEES_NOTHING.search(everything):
         return Trouble("final", "unsupported", message)
-    return Trouble("retry", kind, message, wait, alive=status == 429)
+    return Trouble("retry", kind, message, wait, alive=status == 429, slow_down=status in _PRESSED)
 
 
 def _refused(status: int, body: object, everything: str, message: str) -> Trouble:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from vlm_eval.backends.checkpoints import checkpoint_path, shipped_family, shipped_models, weights_revision
-from vlm_eval.backends.endpoint import receiving_host, searches_beams
+from vlm_eval.backends.endpoint import max_pictures, receiving_host, searches_beams
 from vlm_eval.backends.recorded_files import holds_yes_no
 from vlm_eval.errors import ExperimentError
 from vlm_eval.flow import Backend, BackendSpec, Capabilities, Model, Scalar
@@ -22,15 +22,28 @@ _REMOTE_OPTIONS = frozenset(
         "api_version",
         "azure",
         "base_url",
+        "batch",
+        "batch_jobs",
+        "batch_megabytes",
+        "batch_poll",
+        "batch_requests",
+        "batch_wait",
         "beam_search",
         "cache_megabytes",
         "concurrency",
         "detail",
         "first_wait",
+        "json_schema",
         "max_attempts",
+        "max_picture_megabytes",
+        "max_pictures",
+        "reasoning_effort",
+        "requests_per_minute",
         "timeout",
+        "tokens_per_minute",
     }
 )
+_BUILT_IN = "1"  # raised whenever a built-in model would give other scores, so that stored ones are not mixed in
 _SCRIPTED_OPTIONS = frozenset({"die_at", "fail_every", "fail_kind", "latency", "shuffle", "unavailable_at"})
 
 
@@ -43,7 +56,7 @@ class Family:
     entry: str  # "module:function", imported when a backend is opened
     capabilities: Capabilities
     options: frozenset[str]
-    source: Literal["weights", "file", "server"]  # what the checkpoint names
+    source: Literal["weights", "file", "server", "built-in"]  # what the checkpoint names
     example: str = ""
     check: str = ""  # "module:function" that refuses a spec before anything is asked; imports nothing heavy
 
@@ -108,6 +121,16 @@ _FAMILIES: Mapping[str, Family] = {
             example="replay:answers.jsonl",
             check="vlm_eval.backends.replay:check",
         ),
+        Family(
+            "baseline",
+            "no language: patch features against those of normal pictures; a score and a score map",
+            "vlm_eval.backends.patch_nn:build",
+            Capabilities(conversation=False, support=True),
+            frozenset({"batch_size", "threads"}),
+            "built-in",
+            example="baseline:patch-nn",
+            check="vlm_eval.backends.patch_nn:check",
+        ),
     )
 }
 
@@ -138,7 +161,7 @@ def parse_model(
     if text in shipped_models():
         spec = _shipped_spec(text, dtype, quantization)
     else:
-        spec = BackendSpec(_model(text, revision, dtype, quantization, options.get("detail")))
+        spec = BackendSpec(_model(text, revision, dtype, quantization, options))
     known = _family(spec.model.family).options
     given = {name: value for name, value in options.items() if name in known and value is not None}
     return replace(spec, options={**spec.options, **given})
@@ -155,7 +178,8 @@ def capabilities(spec: BackendSpec) -> Capabilities:
         return replace(family.capabilities, yes_no=holds_yes_no(Path(spec.model.checkpoint)))
     if not family.capabilities.remote:
         return family.capabilities
-    return replace(family.capabilities, remote=receiving_host(spec) is not None, beams=searches_beams(spec))
+    able = replace(family.capabilities, remote=receiving_host(spec) is not None, beams=searches_beams(spec))
+    return replace(able, max_images=max_pictures(spec))
 
 
 def check(spec: BackendSpec) -> None:
@@ -200,7 +224,7 @@ def _model(
     revision: str | None,
     dtype: str | None,
     quantization: Literal["8bit", "4bit"] | None,
-    detail: Scalar,
+    options: Mapping[str, Scalar],
 ) -> Model:
     name, colon, checkpoint = text.partition(":")
     if not colon:
@@ -213,15 +237,28 @@ def _model(
         return Model(name, checkpoint, revision or weights_revision(folder), dtype, quantization)
     if family.source == "file":
         return Model(name, checkpoint, weights_revision(Path(checkpoint)))
-    # The image detail changes answers, so the key must hold it; a served model has no revision of its own.
-    return Model(name, checkpoint, None if detail in (None, "auto") else f"detail={detail}")
+    if family.source == "built-in":
+        return Model(name, checkpoint, _BUILT_IN)
+    return Model(name, checkpoint, _asked_how(options))
+
+
+def _asked_how(options: Mapping[str, Scalar]) -> str | None:
+    """Name the options that change answers, for the key to hold; a served model has no revision of its own."""
+    schema = options.get("json_schema")
+    said = {
+        "detail": None if options.get("detail") == "auto" else options.get("detail"),
+        "reasoning_effort": options.get("reasoning_effort"),
+        # A file that is not there is refused by the family's check, with its name.
+        "json_schema": None if schema is None else weights_revision(Path(str(schema))) or "missing",
+    }
+    return ",".join(f"{name}={value}" for name, value in said.items() if value is not None) or None
 
 
 def _shipped_spec(name: str, dtype: str | None, quantization: Literal["8bit", "4bit"] | None) -> BackendSpec:
     # One thread: the pocket models are too small to gain from more, and lose much on a busy machine.
     folder = shipped_models()[name]
     model = Model(shipped_family(folder), name, weights_revision(folder), dtype or "float32", quantization)
-    return BackendSpec(model, {"threads": 1}, f"{name} (toy)")
+    return BackendSpec(model, {"threads": 1, "batch_size": 16}, f"{name} (toy)")
 
 
 def _refuse_unknown_options(options: Mapping[str, Scalar]) -> None:

@@ -31,13 +31,14 @@ def wait_before(
     """Return the seconds to wait before attempt number `attempt` (2 is the first repetition).
 
     Doubles from `first_wait` seconds to 20 s, with a quarter of jitter to either side so that requests that failed
-    together do not come back together. What the server asks for is a lower bound, up to two minutes.
+    together do not come back together. What the server asks for is a lower bound, up to two minutes, with as much
+    jitter above it.
     """
     share = random.random() if random_share is None else random_share
     backoff = min(LONGEST_BACKOFF, first_wait * 2.0 ** (attempt - 2)) * (0.75 + 0.5 * share)
     if retry_after is None:
         return backoff
-    return min(LONGEST_RETRY_AFTER, retry_after) + 0.1 * share * first_wait
+    return max(backoff, min(LONGEST_RETRY_AFTER, retry_after) * (1 + 0.25 * share))
 
 
 def _number(value: str | None) -> float | None:
