@@ -75,21 +75,21 @@ def test_loco_keeps_several_masks_an_image_and_the_two_kinds_apart(tmp_path: Pat
 
 
 def test_3d_ad_keeps_pictures_and_masks_below_the_defect(tmp_path: Path, picture) -> None:
-    picture(tmp_path / "bagel/train/good/depth/000.png")
-    picture(tmp_path / "bagel/test/hole/depth/000.png")
+    picture(tmp_path / "bagel/train/good/xyz/000.tiff")
+    picture(tmp_path / "bagel/test/hole/xyz/000.tiff")
     picture(tmp_path / "bagel/test/hole/rgb/000.png")
     mask = picture(tmp_path / "bagel/test/hole/gt/000.png", shade=255)
     samples = by_id(load_dataset("mvtec-3d-ad", root=tmp_path).samples)
     assert set(samples) == {
-        "mvtec-3d-ad/bagel/train/good/depth/000.png",
-        "mvtec-3d-ad/bagel/test/hole/depth/000.png",
+        "mvtec-3d-ad/bagel/train/good/xyz/000.tiff",
+        "mvtec-3d-ad/bagel/test/hole/xyz/000.tiff",
     }
-    assert samples["mvtec-3d-ad/bagel/test/hole/depth/000.png"].gold.masks == (mask,)
+    assert samples["mvtec-3d-ad/bagel/test/hole/xyz/000.tiff"].gold.masks == (mask,)
 
 
-def test_3d_ad_without_the_renderings_is_refused_naming_the_folder(tmp_path: Path, picture) -> None:
+def test_3d_ad_without_the_scans_is_refused_naming_the_folder(tmp_path: Path, picture) -> None:
     picture(tmp_path / "bagel/test/hole/rgb/000.png")
-    with pytest.raises(CardError, match=r"bagel/test/hole holds no folder 'depth'"):
+    with pytest.raises(CardError, match=r"bagel/test/hole holds no folder 'xyz'"):
         load_dataset("mvtec-3d-ad", root=tmp_path)
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from vlm_eval.data.loading import Dataset
+from vlm_eval.data.samples import PICTURES
 from vlm_eval.data.selection import file_digest
-from vlm_eval.flow import Sample
+from vlm_eval.flow import Recipe, Sample
 
 Level = Literal["error", "warning", "info"]
 _LEVELS: tuple[Level, ...] = ("error", "warning", "info")
@@ -89,10 +90,10 @@ def _check_files(
 
 def _check_duplicates(samples: Sequence[Sample], digests: Mapping[Path, str | None]) -> Iterator[Finding]:
     """Find pictures with the same bytes. Gold may differ only where the text or the other pictures differ."""
-    same: dict[str, list[Sample]] = defaultdict(list)
+    same: dict[tuple[str, Recipe], list[Sample]] = defaultdict(list)
     for sample in samples:
         if digest := digests[sample.sources[0]]:
-            same[digest].append(sample)
+            same[digest, sample.recipe].append(sample)  # windows of one file are no duplicates
     for group in same.values():
         if len(group) < 2:
             continue
@@ -132,6 +133,8 @@ def _check_references(samples: Sequence[Sample], digests: Mapping[Path, str | No
     for sample in samples:
         for reference in sample.references:
             digest = digests[reference]
+            if sample.reference_recipe not in (None, sample.recipe):
+                continue  # another part of what may be the same file
             if digest and digest == digests[sample.sources[0]]:
                 yield Finding(
                     "error", sample.id, f"its reference {reference} is the very picture that is asked about"
@@ -150,6 +153,9 @@ def _check_masks(samples: Sequence[Sample], sizes: Mapping[Path, tuple[int, int]
     for sample in samples:
         empty = bool(sample.gold.masks)
         for mask in sample.gold.masks:
+            if mask.suffix.lower() not in PICTURES and mask.is_file():
+                empty = False
+                continue  # labels of points
             looked = _look_at_mask(mask)
             if isinstance(looked, str):
                 yield Finding("error", sample.id, f"its mask {mask} cannot be read: {looked}")

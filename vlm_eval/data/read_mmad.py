@@ -10,6 +10,9 @@ from vlm_eval.data.schema import Card, Strict
 from vlm_eval.errors import CardError
 from vlm_eval.flow import Sample, Scalar
 
+DETECTION = "Anomaly Detection"
+"""The subtask that asks whether there is a defect; its options are yes and no."""
+
 
 class MmadOptions(Strict):
     """Options of the reader `mmad`."""
@@ -22,20 +25,32 @@ class MmadOptions(Strict):
 def read_mmad(card: Card, root: Path) -> Iterable[Sample | Note]:
     """Yield one sample a question, with its subtask, options and right letter in the metadata.
 
-    A picture in a folder `good` is normal. The questions of one picture are one cluster.
+    A picture in a folder `good` is normal. Only the questions of anomaly detection ask for that: of the others
+    the gold verdict is unknown, so that they enter no table of detection. The questions of one picture are one
+    cluster.
+
+    Raises:
+        CardError: the file cannot be used, or holds no question of a subtask that the card names.
     """
     options = MmadOptions.model_validate(card.options)
     file = inside(root, options.file, f"Card {card.name}, options.file")
     maker = SampleMaker(card)
     without_mask = 0
+    wanted, seen = set(options.subtasks), set[str]()
     for image, entry in _entries(file):
         where = f"{file}, {image}"
         mask = _mask(root, image, entry, where)
         without_mask += mask is None and bool(entry.get("mask_path"))
         for number, asked in enumerate(_questions(entry, where), start=1):
-            if not options.subtasks or asked["type"] in options.subtasks:
+            seen.add(str(asked["type"]))
+            if not wanted or asked["type"] in wanted:
                 found = _found(root, image, entry, asked, number, mask, options, where)
                 yield maker.make(found, _metadata(asked))
+    if wanted - seen:
+        raise CardError(
+            f"Card {card.name}, options.subtasks: {file} holds no question of {', '.join(sorted(wanted - seen))}. "
+            f"Its subtasks are {', '.join(sorted(seen))}"
+        )
     if without_mask:
         yield Note(f"{without_mask} pictures name a mask that is not there; their place is not known")
 
@@ -77,12 +92,13 @@ def _found(
 ) -> Found:
     parts = Path(image).parts
     normal = "good" in parts
+    detection = asked["type"] == DETECTION
     listed = "\n".join(f"{letter}. {text}" for letter, text in asked["Options"].items())
     return Found(
         source=inside(root, image, where),
         path=f"{image}#{number}",
         object_class=parts[1] if len(parts) > 2 else parts[0],
-        anomalous="no" if normal else "yes",
+        anomalous="unknown" if not detection else "no" if normal else "yes",
         defects=() if normal or len(parts) < 2 else (parts[-2],),
         masks=() if mask is None else (mask,),
         references=tuple(inside(root, path, where) for path in entry.get(f"{options.templates}_templates", ())),
@@ -98,9 +114,11 @@ def _mask(root: Path, image: str, entry: Mapping[str, Any], where: str) -> Path 
         return None
     parents = [Path(*Path(image).parts[:depth]) for depth in (2, 3, 0)]
     found = (inside(root, (parent / stated).as_posix(), where) for parent in parents)
-    return next((path for path in found if path.is_file()), None)
+    picture = inside(root, image, where)
+    return next((path for path in found if path != picture and path.is_file()), None)
 
 
 def _metadata(asked: Mapping[str, Any]) -> dict[str, Scalar]:
     letters = {f"option {letter}": str(text) for letter, text in asked["Options"].items()}
-    return {"subtask": str(asked["type"]), "right option": str(asked["Answer"]), **letters}
+    said = {"subtask": str(asked["type"]), "right option": str(asked["Answer"]), **letters}
+    return {**said, "yes means": "anomalous"} if asked["type"] == DETECTION else {**said}

@@ -73,7 +73,7 @@ def _boxes(query: Path, identity: str, options: PairsOptions) -> Iterator[Box]:
     file = folder / options.boxes.replace("{id}", identity)
     if not file.is_file():
         raise CardError(f"{file} is missing: the boxes of {query.name}. Restore it, or leave options.boxes out")
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), start=1):
         if line.strip():
             yield _box(line, f"{file}, line {number}", options)
 

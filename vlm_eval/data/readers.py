@@ -9,9 +9,13 @@ from vlm_eval.data.read_customizable import CustomizableOptions, read_customizab
 from vlm_eval.data.read_elpv import ElpvOptions, elpv_folder, read_elpv
 from vlm_eval.data.read_folders import FoldersOptions, read_folders
 from vlm_eval.data.read_hugging_face import HuggingFaceOptions, read_hugging_face
+from vlm_eval.data.read_mmad import MmadOptions, read_mmad
 from vlm_eval.data.read_mvtec import MvtecOptions, read_mvtec
 from vlm_eval.data.read_pairs import PairsOptions, read_pairs
+from vlm_eval.data.read_real3d import Real3dOptions, read_real3d
+from vlm_eval.data.read_series import SeriesOptions, read_series
 from vlm_eval.data.read_table import TableOptions, read_table
+from vlm_eval.data.read_ucr import UcrOptions, read_ucr
 from vlm_eval.data.read_visa import VisaOptions, read_visa
 from vlm_eval.data.samples import Note
 from vlm_eval.data.schema import Card, Strict
@@ -37,8 +41,12 @@ READERS: dict[str, Reader] = {
     "elpv": Reader(ElpvOptions, read_elpv, default_root=elpv_folder),
     "folders": Reader(FoldersOptions, read_folders),
     "hugging-face": Reader(HuggingFaceOptions, read_hugging_face, default_root=cache_folder),
+    "mmad": Reader(MmadOptions, read_mmad),
     "mvtec": Reader(MvtecOptions, read_mvtec),
     "pairs": Reader(PairsOptions, read_pairs),
+    "real3d": Reader(Real3dOptions, read_real3d),
+    "series": Reader(SeriesOptions, read_series),
     "table": Reader(TableOptions, read_table, file_root=True),
+    "ucr": Reader(UcrOptions, read_ucr),
     "visa": Reader(VisaOptions, read_visa),
 }

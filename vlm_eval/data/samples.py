@@ -3,14 +3,14 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from vlm_eval.data.schema import Card, ClassText, DefectText
 from vlm_eval.errors import CardError
-from vlm_eval.flow import Anomalous, Box, Gold, Label, Sample, Scalar, Standard
+from vlm_eval.flow import Anomalous, Box, Gold, Label, Recipe, Sample, Scalar, Standard, Step
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 """Endings, in lower case, of the files that folder readers take for pictures."""
@@ -45,6 +45,9 @@ class Found:
     references: tuple[Path, ...] = ()
     group: str | None = None
     question: str | None = None
+    intervals: tuple[tuple[float, float], ...] = ()  # of a series, in its own time unit
+    parameters: Mapping[str, Scalar] = field(default_factory=dict)  # of this item's first step, over the card's
+    reference_parameters: Mapping[str, Scalar] | None = None  # the same of its references, where they differ
 
 
 class _Words:
@@ -81,6 +84,11 @@ class SampleMaker:
         self._words: dict[str, _Words] = {}
         self._group = _group_pattern(card)
 
+    @property
+    def card_name(self) -> str:
+        """Return the name of the card, with which every id and group begins."""
+        return self._card.name
+
     def make(self, found: Found, metadata: Mapping[str, Scalar] | None = None) -> Sample:
         """Join a finding with the words that the card has for its class and defect type."""
         words = self._words_of(found.object_class)
@@ -99,13 +107,26 @@ class SampleMaker:
             standard=words.standard,
             candidate_labels=words.labels,
             question=found.question or words.question,
+            recipe=self._recipe(found.parameters),
             references=found.references,
+            reference_recipe=None
+            if found.reference_parameters is None
+            else self._recipe(found.reference_parameters),
             metadata=metadata or {},
         )
 
     def defect_name(self, object_class: str, defect: str) -> str:
         """Return the readable name of a defect type that the layout has its own word for."""
         return self._words_of(object_class).name(defect)
+
+    def _recipe(self, own: Mapping[str, Scalar]) -> Recipe:
+        """Join the card's steps with an item's own parameters of the first one."""
+        steps: list[tuple[str, dict[str, Scalar]]] = [
+            (operation, dict(parameters)) for operation, parameters in self._card.views.items()
+        ]
+        if steps:
+            steps[0][1].update(own)
+        return tuple(Step(name, tuple(sorted(parameters.items()))) for name, parameters in steps)
 
     def _words_of(self, object_class: str) -> _Words:
         if object_class not in self._words:
@@ -128,6 +149,7 @@ def _gold(found: Found, words: _Words) -> Gold:
         category=entries[names[0]].category if len(names) == 1 else None,
         masks=found.masks,
         boxes=found.boxes,
+        intervals=found.intervals,
     )
 
 

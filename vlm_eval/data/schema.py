@@ -7,7 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from vlm_eval.flow import Modality
 
 Domain = Literal[
-    "industrial", "logical", "point-cloud", "medical", "traffic", "pedestrian", "time-series", "context"
+    "industrial",
+    "logical",
+    "point-cloud",
+    "medical",
+    "traffic",
+    "pedestrian",
+    "time-series",
+    "series-text",
+    "context",
 ]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -70,6 +78,9 @@ class Card(Strict):
     contamination: Text | None = None  # how likely the pictures were in a model's training data
     modality: Modality = "image"
     domain: Domain = "industrial"
+    views: dict[Text, dict[Text, str | int | float | bool]] = Field(
+        default_factory=dict
+    )  # the steps from a source file to pictures, in order: operation -> parameters
     group: Text | None = (
         None  # regular expression on the path after the card's name; its first group is the cluster
     )

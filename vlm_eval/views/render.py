@@ -9,15 +9,21 @@ import io
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from vlm_eval.errors import BadInputError
+from vlm_eval.errors import BadInputError, InputError
 from vlm_eval.flow import Recipe, Renderer, Role, View
 from vlm_eval.views.header import OTHER_FORMATS, STRIP_METADATA, TO_RGB8_PNG, read_header, read_layout
 from vlm_eval.views.identity import view_identity
+from vlm_eval.views.sources import source_of
+from vlm_eval.views.steps import draw, is_drawn
 from vlm_eval.views.webp import is_webp, rewrite_webp_header
+
+if TYPE_CHECKING:
+    from vlm_eval.views.mark_regions import Labels
 
 PNG_LEVEL = 1  # 2.4 times as fast as Pillow's default of 6, for files about a tenth larger
 
@@ -39,16 +45,46 @@ def render(path: Path, recipe: Recipe, expected: str | None = None) -> bytes:
             f"{path} is not the picture that the run was planned with: the file changed since then, or another "
             "version of vlm-eval planned the run. Put the old file back, or start a new run."
         )
-    read_header(data, path)
-    for step in recipe:
-        if step.operation not in _OPERATIONS:
+    source = bool(recipe) and source_of(recipe[0]) is not None
+    if not source:
+        read_header(data, path)
+    for number, step in enumerate(recipe):
+        if step.operation not in _OPERATIONS and not is_drawn(step, first=number == 0):
             raise BadInputError(
                 f"{path}: unknown step {step.operation!r} in its recipe; "
                 f"allowed are {', '.join(sorted(_OPERATIONS))}. "
                 "Was the run made by another version of vlm-eval?"
             )
-        data = _OPERATIONS[step.operation](data, path)
-    return data
+    if all(step.operation in _OPERATIONS for step in recipe):
+        for step in recipe:
+            data = _OPERATIONS[step.operation](data, path)
+        return data
+    return draw_png(data, path, recipe)
+
+
+def draw_png(data: bytes, path: Path, recipe: Recipe) -> bytes:
+    """Draw a recipe that has more to it than sending a picture file. Raises BadInputError."""
+    try:
+        if source_of(recipe[0]):
+            return _png(draw(data, path, recipe)[0], None)
+        image, profile = _read_rgb8(data, path)
+        return _png(draw(data, path, recipe[1:], image)[0], profile)
+    except InputError as error:
+        raise BadInputError(f"{path}: {error}") from error
+
+
+def draw_labels(view: View) -> "Labels":
+    """Return the regions of a view's marks, shape (height, width). Raises BadInputError."""
+    data = _read(view.path)
+    drawn = bool(view.recipe) and source_of(view.recipe[0]) is not None
+    try:
+        steps, image = (view.recipe, None) if drawn else (view.recipe[1:], read_rgb8(data, view.path))
+        labels = draw(data, view.path, steps, image)[1]
+    except InputError as error:
+        raise BadInputError(f"{view.path}: {error}") from error
+    if labels is None:
+        raise BadInputError(f"{view.path} has no marks in its recipe.")
+    return labels
 
 
 def renderer_of(identity: str) -> Renderer:
@@ -80,6 +116,16 @@ def to_rgb8_png(data: bytes, path: Path) -> bytes:
     its reference stay comparable. A sensor's 12 bits that were not stretched to 16 therefore come out dark.
     Float samples must lie in [0, 1], 32-bit integers in [0, 65535].
     """
+    return _png(*_read_rgb8(data, path))
+
+
+def read_rgb8(data: bytes, path: Path) -> Image.Image:
+    """Read a picture file as to_rgb8_png shows it. Raises BadInputError."""
+    return _read_rgb8(data, path)[0]
+
+
+def _read_rgb8(data: bytes, path: Path) -> tuple[Image.Image, bytes | None]:
+    """Return a picture and its colour profile, if that is one of RGB."""
     formats = ("JPEG", "PNG", "WEBP", *OTHER_FORMATS)
     try:
         with Image.open(io.BytesIO(data), formats=formats) as image:
@@ -89,9 +135,14 @@ def to_rgb8_png(data: bytes, path: Path) -> bytes:
         raise BadInputError(f"{path} {error}") from error
     except Exception as error:  # a decoder may raise anything; whatever it is, this file is at fault
         raise BadInputError(f"{path} cannot be decoded ({error}). Replace the file or drop the item.") from error
+    return rgb, profile if profile[16:20] == b"RGB " else None
+
+
+def _png(image: Image.Image, profile: bytes | None) -> bytes:
+    """Encode a grey or RGB picture without anything that the file's info might hold."""
     out = io.BytesIO()
-    kept = profile if profile[16:20] == b"RGB " else None
-    Image.frombytes("RGB", rgb.size, rgb.tobytes()).save(out, "PNG", compress_level=PNG_LEVEL, icc_profile=kept)
+    clean = Image.frombytes(image.mode, image.size, image.tobytes())
+    clean.save(out, "PNG", compress_level=PNG_LEVEL, icc_profile=profile)
     return out.getvalue()
 
 
