@@ -3,7 +3,7 @@ import math
 import pytest
 
 from vlm_eval.flow import YesNo
-from vlm_eval.scoring.anomaly_score import AnomalyScore, distinct_levels, refuse_ranking, yes_no_score
+from vlm_eval.scoring.anomaly_score import AnomalyScore, refuse_ranking, yes_no_score
 
 
 def scores(*values, source="yes-no", mass=None):
@@ -44,7 +44,3 @@ def test_hard_labels_are_no_score():
     assert "hard labels" in refuse_ranking(scores(0.0, 1.0, 1.0, 0.0))
     assert refuse_ranking([]) == "no item has a score"
     assert refuse_ranking([AnomalyScore(None, "votes", reason="no-claims")]) == "no item has a score"
-
-
-def test_levels_that_differ_by_rounding_alone_are_one():
-    assert distinct_levels([0.1 + 0.2, 0.3, 1 / 3, 2 / 6, 1.0]) == 3

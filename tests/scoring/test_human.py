@@ -34,6 +34,19 @@ def test_the_usual_encodings_are_read(tmp_path, encoding):
     assert read_human_verdicts(path)[0].sample_id == "c/größe"
 
 
+def test_a_line_separator_inside_a_note_ends_no_row(tmp_path):
+    path = write(tmp_path, "sample_id,verdict,note\nc/1,yes,one\u2028two\nc/2,no,\n")
+    assert [(one.sample_id, one.note) for one in read_human_verdicts(path)] == [
+        ("c/1", "one\u2028two"),
+        ("c/2", ""),
+    ]
+
+
+def test_the_reviewer_may_be_called_so(tmp_path):
+    path = write(tmp_path, "sample_id,verdict,reviewer\nc/1,yes,Ada\nc/1,no,Bo\n")
+    assert [one.annotator for one in read_human_verdicts(path)] == ["Ada", "Bo"]
+
+
 def test_a_column_map_renames_columns(tmp_path):
     path = write(tmp_path, "image,label\nc/1,abnormal\n")
     found = read_human_verdicts(path, columns={"sample_id": "image", "verdict": "label"})
@@ -51,6 +64,7 @@ def test_a_column_map_renames_columns(tmp_path):
         ("sample_id,verdict\na,yes\na,no\n", "row 3: the same answer as in row 2"),
         ("sample_id,verdict\nzz,yes\n", "there is no sample 'zz'"),
         ("sample_id,verdict,colour\na,yes,red\n", "colour"),
+        ("sample_id,verdict\na,yes,no\n", "line 2: the row has more cells"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_with_its_row(tmp_path, text, message):

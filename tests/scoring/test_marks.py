@@ -4,7 +4,7 @@ import time
 import pytest
 
 from vlm_eval.flow import Answer, Gold, Item, Question, Sample
-from vlm_eval.scoring.marks import MarksScorer, marks_of, read_mark_statements, read_marks
+from vlm_eval.scoring.marks import MarksScorer, read_mark_statements, read_marks
 
 TWENTY = range(1, 21)
 ALL = set(TWENTY)
@@ -140,9 +140,9 @@ def test_the_first_image_of_a_set_of_mark_prompt_is_the_inspected_one():
 
 
 def item(text, *, anomalous="yes", marks=(15,), shown=20):
-    metadata = {} if shown is None else {"marks": shown}
-    sample = Sample("a", "c", "image", (), "x", Gold(anomalous, marks=marks), "a", metadata=metadata)
-    return Item(sample, Question("chat", "task", image_roles=("query", "marked")), Answer(text))
+    names = {str(number): "" for number in range(1, 1 + (shown or 0))}
+    sample = Sample("a", "c", "image", (), "x", Gold(anomalous, marks=marks), "a")
+    return Item(sample, Question("chat", "task", image_roles=("query", "marked"), marks=names), Answer(text))
 
 
 def test_the_scorer_compares_with_the_gold_marks():
@@ -160,12 +160,6 @@ def test_the_scorer_compares_with_the_gold_marks():
     assert (half.value, half.score, half.details["precision"], half.details["recall"]) == (False, 0.5, 0.5, 1.0)
     assert (miss.value, miss.score, clear.value, clear.score) == (False, 0.0, True, 1.0)
     assert (silent.value, silent.reason, unknown.reason) == (None, "no-mark-judged", "no-marks")
-
-
-def test_the_marks_of_a_picture_are_a_count_or_a_list():
-    assert marks_of({"marks": 3}) == (1, 2, 3)
-    assert marks_of({"marks": "1-3, 7"}) == (1, 2, 3, 7)
-    assert marks_of({}) == marks_of({"marks": True}) == ()
 
 
 def long_answer(size):
@@ -200,3 +194,9 @@ def test_a_megabyte_of_statements_is_read_in_about_a_second():
     start = time.process_time()
     assert any(read_marks(text, TWENTY).values())
     assert time.process_time() - start < 3.5  # about one on an idle core
+
+
+def test_more_numbers_than_anybody_writes_are_not_read():
+    text = "Mark 15 is bad. " + "15, " * 110_000
+    assert not any(read_marks(text, TWENTY).values())
+    assert MarksScorer().judge([item(text)])[0].reason == "too-long"

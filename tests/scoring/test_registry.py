@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from vlm_eval.errors import ExperimentError
-from vlm_eval.flow import Question, ReplyField
+from vlm_eval.flow import Question, RepeatScorer, ReplyField
 from vlm_eval.scoring.registry import list_scorers, open_scorer
 
 
@@ -23,7 +23,11 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
 def test_every_scorer_gives_one_judgement_an_item_in_order(item):
     items = [item("Yes, a crack.", accepted=("crack",)), item("No."), item("")]
     for name in list_scorers():
-        judged = open_scorer(name).judge(items)
+        scorer = open_scorer(name)
+        if isinstance(scorer, RepeatScorer):
+            judged = [scorer.judge_repeats([one]) for one in items]
+        else:
+            judged = scorer.judge(items)
         assert len(judged) == 3
         assert all(judgement.value is not None or judgement.reason for judgement in judged)
 

@@ -42,7 +42,10 @@ def test_the_corpus_is_as_broad_as_promised():
     assert counts["refused"] >= 40
 
 
-@pytest.mark.parametrize(("part", "right", "flipped"), [("dev", 0.98, 0.01), ("held", 0.95, 0.03)])
+@pytest.mark.parametrize(
+    ("part", "right", "flipped"),
+    [("dev", 0.98, 0.01), ("held", 0.95, 0.03), ("blind", 0.85, 0.09), ("typical", 0.97, 0.02)],
+)
 def test_answers_are_read_as_the_annotation_guide_reads_them(part, right, flipped):
     read = [(read_row(row).claim, row["claim"]) for row in rows(part)]
     assert sum(said == gold for said, gold in read) / len(read) >= right
@@ -115,6 +118,70 @@ def test_answers_on_which_other_parsers_fail(text, claim):
 def test_each_rule_of_the_guide(text, claim, reason):
     verdict = read_verdict(text)
     assert (verdict.claim, verdict.reason) == (claim, reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("A crack would show as a dark jagged line.", None),
+        ("A crack would show as a dark jagged line, and there is one at the rim.", None),
+        ("A crack would show as a dark line. There is a crack at the rim.", "anomalous"),
+        ("Broken bottles usually have a jagged highlight. The bottle meets all of the rules.", "normal"),
+        ("The shell can crack and the print can be smeared.", None),
+        ("I looked for holes, folds and cuts, with no success.", "normal"),
+        ("I examined the hide for cuts and folds and could not find any.", "normal"),
+        ("I looked for cuts. There is a cut at the left.", "anomalous"),
+        ("It can be seen that the rim is cracked.", "anomalous"),
+    ],
+)
+def test_what_is_supposed_sought_or_true_in_general_is_no_finding(text, claim):
+    assert read_verdict(text).claim == claim
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("- **Bent shank:** It runs straight.\n- **Scratched head:** no\n", "normal"),
+        ("- **Bent shank:** It runs straight.\n- **Scratched head:** There is a deep scratch.\n", "anomalous"),
+        (
+            "## What would count as a defect\n\n- cracked finish\n- chipped lip\n\n## Result\nIt passes all.",
+            "normal",
+        ),
+        ("| Check | Result |\n| Cracks | not observed |\n| Chips | none |", "normal"),
+        ("Cracks: 0\nDents: 0", "normal"),
+        ("The plot has 0 outliers.", "normal"),
+        ("Defects: []", "normal"),
+        ("Defects: a crack", "anomalous"),
+    ],
+)
+def test_a_label_or_a_heading_is_no_finding_but_names_what_its_lines_are_about(text, claim):
+    assert read_verdict(text).claim == claim
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("A thin line crosses the tablet, a scratch at first sight. It is just the score line.", "normal"),
+        ("Some fibres are frayed. That is to be expected of a woven tape.", "normal"),
+        ("There is a scratch near the rim. It is not a reflection.", "anomalous"),
+        ("A stain is visible. I wouldn't read too much into it.", "normal"),
+        ("The carpet has a small bend in one row. The carpet is as described.", "normal"),
+        ("One tooth is bent. Apart from that, the zipper is as described.", "anomalous"),
+        ("The rim is chipped. The label is straight.", "anomalous"),
+        ("The label is straight and the cap is closed. However, the fluid ends halfway up.", "anomalous"),
+    ],
+)
+def test_a_feature_explained_as_harmless_is_cleared_and_the_last_word_on_the_whole_item_counts(text, claim):
+    assert read_verdict(text).claim == claim
+
+
+def test_a_verdict_field_that_cannot_tell_is_hedged_unless_the_reasoning_finds_something():
+    assert (
+        read_verdict('{"reasoning": "clean", "defective": "cannot determine"}', reply_fields=FIELDS).reason
+        == "hedged"
+    )
+    said = read_verdict('{"reasoning": "There is a crack.", "defective": "unknown"}', reply_fields=FIELDS)
+    assert said.claim == "anomalous"
 
 
 def test_what_is_said_of_the_reference_is_no_claim_on_the_query():
@@ -270,6 +337,12 @@ HOSTILE = [
     "but the query while the third image ",
     "there is a dent in the reference image and ",
     "not true that ",
+    "looked for cracks and found none. ",
+    "a crack would look like ",
+    "- cracks: 0\n",
+    "# heading\n\n",
+    "this is to be expected. ",
+    "[]",
     "İ",
 ]
 

@@ -3,16 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
+import numpy as np
+
 from vlm_eval.flow import YesNo
+from vlm_eval.metrics.usable_scores import refuse_scores
 
-Source = Literal["yes-no", "yes-no-after-answer", "votes", "verbalised", "map"]
-"""Forced yes/no follow-up, alone or after the model's own answer; share of votes; stated in words; a baseline."""
-
-LEAST_MASS = 0.5
-"""The least median probability of yes and no together; below it the model would say something else."""
+Source = Literal["yes-no", "yes-no-after-answer", "votes", "verbalised", "model"]
+"""Forced yes/no follow-up, alone or after the model's own answer; share of votes; stated in the answer; the
+model's own, of a baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +40,14 @@ def yes_no_score(pair: YesNo | None, source: Source = "yes-no") -> AnomalyScore:
     return AnomalyScore(value, source, mass)
 
 
-def distinct_levels(values: Sequence[float]) -> int:
-    """Count the distinct values, equal up to 1e-9: what k votes can tell apart at most is k + 1."""
-    return len({round(value, 9) for value in values})
-
-
 def refuse_ranking(scores: Sequence[AnomalyScore]) -> str | None:
     """Say why AUROC, AUPR and F1-max must not be computed from these scores, or return None where they may.
 
-    Refused: scores of several sources; a median mass on yes and no under one half; fewer than three distinct
-    values, which are hard labels (print balanced accuracy instead).
+    Refused: scores of several sources, and what `vlm_eval.metrics.usable_scores.refuse_scores` refuses.
     """
     held = [score for score in scores if score.value is not None]
-    if not held:
-        return "no item has a score"
     sources = sorted({score.source for score in held})
     if len(sources) > 1:
         return f"the scores come from several sources ({', '.join(sources)}); choose one of them"
-    masses = [score.mass for score in held if score.mass is not None]
-    if masses and median(masses) < LEAST_MASS:
-        return (
-            f"the median probability of yes and no together is {median(masses):.2f}, under {LEAST_MASS}: the "
-            "model would say something else; ask in another wording, or use votes"
-        )
-    levels = distinct_levels([score.value for score in held if score.value is not None])
-    if levels < 3:
-        return f"the scores have only {levels} distinct value{'s' if levels != 1 else ''}: they are hard labels"
-    return None
+    values = np.array([score.value for score in held], dtype=np.float64)
+    return refuse_scores(values, np.array([score.mass for score in held], dtype=np.float64))

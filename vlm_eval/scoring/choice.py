@@ -8,10 +8,14 @@ from vlm_eval.scoring.final_answer import start_of_final_answer
 from vlm_eval.scoring.names import find_mentions
 from vlm_eval.scoring.yes_no import read_yes_no
 
+_OPEN = r"[\s\"'*_`(\[{]{0,9}"
+_CLOSE = r"[\s\"'*_`)\]}]{0,9}"
 _DECIDING = (
-    r"\b(?:answer|option|choice|choose|select|pick|correct)\b(?:\s+(?:is|would be|should be|option))*\s*[:=]?"
+    r"\b(?:(?:answer|option|choice|choose|select|pick|correct|letter|so|therefore|thus|hence)\b,?"
+    r"|(?:it|this|that)(?:['’]s|\s{1,3}is)\b)"
+    r"(?:\s{1,3}(?:is|would be|should be|option)\b){0,3}[\"'*_`]{0,3}\s{0,3}[:=]?"
 )
-_QUOTES = r"[\s\"'*_`(\[{]*"
+_AND = r"(?:,\s{0,3}(?:and|or)|,|/|&|\band\b|\bor\b)"
 
 
 def read_choice(text: str, options: Mapping[str, str]) -> str | None:
@@ -36,18 +40,22 @@ def _keys(options: Mapping[str, str]) -> str:
 
 def _stated(body: str, options: Mapping[str, str]) -> list[str]:
     pattern = re.compile(
-        rf"{_DECIDING}[\"'*_`(\[\s]*({_keys(options)})(?=[\"'*_`)\]\s]*(?:[.,;:!)\n]|$))", re.IGNORECASE
+        rf"{_DECIDING}{_OPEN}({_keys(options)})(?={_CLOSE}(?:[.,;:!)}}\n]|$))(?!\s{{0,3}}{_AND}\s{{0,3}}"
+        rf"(?:{_keys(options)})\b)",
+        re.IGNORECASE,
     )
     right = re.compile(
-        rf"\b({_keys(options)})[\"'*_`)\]]*\s+is\s+(?:the\s+)?(?:correct|right|best|answer)\b", re.IGNORECASE
+        rf"\b({_keys(options)}){_CLOSE}\s{{1,3}}is\s{{1,3}}(?:the\s{{1,3}})?(?:correct|right|best|answer)\b",
+        re.IGNORECASE,
     )
     return [_key(match[1], options) for match in (*pattern.finditer(body), *right.finditer(body))]
 
 
 def _lists_options(body: str, options: Mapping[str, str]) -> bool:
-    """Tell whether the answer only repeats the options, one a line."""
-    lines = re.findall(rf"^{_QUOTES}({_keys(options)})[\"'*_`)\]}}]*[.):]", body, re.MULTILINE)
-    return len(set(lines)) > 1
+    """Tell whether the answer names several options, or only repeats them."""
+    listed = set(re.findall(rf"(?:^|(?<=\s))[\"'*_`(\[]{{0,9}}({_keys(options)}){_CLOSE}[.):]", body))
+    several = re.match(rf"{_OPEN}(?:{_keys(options)}){_CLOSE}{_AND}\s{{0,3}}(?:{_keys(options)})\b", body)
+    return len(listed) > 1 or several is not None
 
 
 def _concludes(body: str) -> bool:
@@ -59,16 +67,19 @@ def _key(said: str, options: Mapping[str, str]) -> str:
 
 
 def _leading_key(body: str, options: Mapping[str, str]) -> str | None:
-    marked = re.match(
-        rf"{_QUOTES}({_keys(options)})(?:[\"'*_`\]}}\s]*[.):,;\n]|[\"'*_`)\]}}\s]*$)", body, re.IGNORECASE
+    alone = re.fullmatch(
+        rf"\W{{0,12}}(?:(?:boxed|answer)\W{{1,9}})?({_keys(options)})\W{{0,12}}(?:answer\W{{0,3}})?",
+        body,
+        re.IGNORECASE,
     )
+    marked = alone or re.match(rf"{_OPEN}({_keys(options)}){_CLOSE}[.):,;\n]", body, re.IGNORECASE)
     if marked:
         return _key(marked[1], options)
-    bare = re.match(rf"{_QUOTES}({_keys(options)})\s+(?=\S)(.*)", body, re.DOTALL)
+    bare = re.match(rf"{_OPEN}({_keys(options)})\s{{1,9}}(?=\S)", body)
     if bare is None:
         return None
     key = _key(bare[1], options)
-    follows = _plain(bare[2]).startswith(_plain(options[key])) and _plain(options[key])
+    follows = _plain(options[key]) and _plain(body[bare.end() :]).startswith(_plain(options[key]))
     return key if follows or key.upper() not in ("A", "I") else None
 
 
@@ -86,13 +97,13 @@ def _by_text(body: str, options: Mapping[str, str]) -> str | None:
 
 
 def _by_yes_or_no(body: str, options: Mapping[str, str]) -> str | None:
-    answer = read_yes_no(body)
-    keys = [
-        key
-        for key, option in options.items()
-        if answer is not None and (_plain(option) + " ").startswith(answer + " ")
-    ]
-    return keys[0] if len(keys) == 1 else None
+    """Read a plain yes or no where one option alone says so; where none says the opposite, only a leading one."""
+    keys: dict[str, list[str]] = {"yes": [], "no": []}
+    for key, option in options.items():
+        keys.get(_plain(option).partition(" ")[0], []).append(key)
+    answer = read_yes_no(body) if keys["yes"] and keys["no"] else _plain(body[:40]).partition(" ")[0]
+    said = keys.get(answer or "", [])
+    return said[0] if len(said) == 1 else None
 
 
 def _plain(text: str) -> str:

@@ -4,7 +4,9 @@ from vlm_eval.scoring.claims import Claim, Kind
 from vlm_eval.scoring.clause_state import ClauseState
 from vlm_eval.scoring.clauses import Signal
 from vlm_eval.scoring.lexicon import GENERAL, GROUPS, MILD, PARTICULAR, WEAK
+from vlm_eval.scoring.subject import names_whole
 
+_ARTICLES = frozenset({"a", "with", "of", "has", "have", "its", "their"})
 _EXPLAINING = GROUPS["explaining"]
 _ASSOCIATING = GROUPS["associating"]
 _BE = GROUPS["be"]
@@ -13,6 +15,12 @@ _AFTER_ANSWER = GROUPS["after answer"]
 _ANSWER_HEADINGS = GROUPS["answer headings"]
 _NORMS = GROUPS["norms"]
 _NO = GROUPS["no"]
+_ACCORD = GROUPS["accord"]
+_SUBJECT = 12  # words before a predicate among which its subject stands
+_COPULA = GROUPS["copula"]
+_DENYING = frozenset({"no", "nothing", "none", "neither"})
+_JUDGING = GROUPS["judging"]
+_VERDICT_LEADS = GROUPS["verdict leads"]
 _ALONE = frozenset({"true", "positive", "affirmative"})
 
 
@@ -23,8 +31,6 @@ class ClaimReader(ClauseState):
 
     def find(self, signal: Signal, position: int) -> None:
         """Read a finding."""
-        if signal.weight == GENERAL and signal.place <= 1 and self.word(signal.place + 1) == "would":
-            self.generic = True  # "a defect would show as a dark line"
         if self.silent():
             if self.about_reference:
                 self.reading.reference_finding = self.number
@@ -42,7 +48,7 @@ class ClaimReader(ClauseState):
             return
         if self.modal or self.conditional:
             self.add("hedged", weight, signal)
-            self.soften(WEAK if signal.weight < GENERAL else MILD)
+            self.soften(MILD if signal.weight == GENERAL or self.points_back else WEAK)
         else:
             self.add("anomalous", weight, signal)
 
@@ -76,8 +82,24 @@ class ClaimReader(ClauseState):
             self.add("hedged", WEAK, signal)
         else:
             if signal.word in _EXPLAINING:
-                self.cancel(PARTICULAR if self.points_back or self.relative else MILD)
-            self.add("normal", signal.weight, signal)
+                said = _COPULA.isdisjoint(self.sentence.words[max(0, signal.place - 4) : signal.place])
+                self.cancel(PARTICULAR if (self.points_back or self.relative) and not said else MILD)
+            self.add("normal", signal.weight, signal).whole = self.of_the_whole(signal)
+            self.deny_rest(signal)
+
+    def deny_rest(self, signal: Signal) -> None:
+        """Let 'nothing stands out' deny what follows ('as a defect')."""
+        if signal.word in _DENYING:
+            self.denial, self.denial_used, self.found_denied = signal, True, True
+
+    def of_the_whole(self, signal: Signal) -> bool:
+        """Tell whether a word of accordance has the whole item as its subject."""
+        words = self.sentence.words[max(0, signal.place - _SUBJECT) : signal.place]
+        if not _VERDICT_LEADS.isdisjoint(words) and not _JUDGING.isdisjoint(words):
+            return True  # "I would call it ..."
+        if signal.word not in _ACCORD:
+            return False
+        return names_whole(words, self.reading.topic)
 
     def deny_good(self, signal: Signal, denial: Signal) -> None:
         """Read 'not intact'; a denial that found its finding ('no defects, as described') reaches no further."""
@@ -99,7 +121,13 @@ class ClaimReader(ClauseState):
         return any(other.kind in ("verb", "should") for other in following)
 
     def is_attribute(self, signal: Signal, position: int) -> bool:
-        """Tell whether it only describes the finding that follows ('the usual defects')."""
+        """Tell whether it only describes what follows ('the usual defects', 'a fine speckled pattern')."""
+        if (
+            signal.word == "fine"
+            and self.word(signal.place - 1) in _ARTICLES
+            and self.word(signal.place + 1).isalnum()
+        ):
+            return True
         signals = self.sentence.signals
         following = signals[position + 1] if position + 1 < len(signals) else None
         return following is not None and following.kind == "find" and following.place == signal.place + 1
@@ -107,8 +135,8 @@ class ClaimReader(ClauseState):
     def explain_by_denial(self, signal: Signal, denial: Signal) -> None:
         """Read 'is not a defect': what was seen is explained away."""
         being = denial.word in _BE or (denial.word == "not" and self.word(denial.place - 1) in _BE)
-        if being and signal.weight == GENERAL and signal.place - denial.place <= 4:
-            self.cancel(PARTICULAR)
+        if being and signal.place - denial.place <= 4:
+            self.cancel(PARTICULAR if signal.weight == GENERAL else MILD)
 
     def differ(self, signal: Signal, position: int) -> None:
         """Note a difference; from the reference it is a finding."""
@@ -197,5 +225,5 @@ class ClaimReader(ClauseState):
 
     def absent(self, signal: Signal, position: int) -> None:
         """Read 'is absent'."""
-        if not self.silent():
+        if not self.silent() and not self.found_denied:
             self.denial, self.denial_used, self.unseen = signal, False, True

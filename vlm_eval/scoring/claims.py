@@ -19,6 +19,9 @@ class Claim:
     concluding: bool = False  # stands in a conclusion
     contrast: bool = False  # stands after "but", "however"
     partial: bool = False  # speaks of the rest or of a part
+    label: bool = False  # stands in a label or a heading
+    observed: bool = False  # stands in a sentence that speaks of what is seen here
+    whole: bool = False  # says of the whole item that it is as it should be
 
 
 @dataclass(slots=True)
@@ -28,7 +31,15 @@ class Reading:
     claims: list[Claim] = field(default_factory=list)
     answers: list[Claim] = field(default_factory=list)  # a plain yes ("anomalous") or no ("normal")
     refused: int | None = None  # the last sentence that declines
+    declined: int | None = None  # the first one
     unsure: int | None = None  # the last sentence that cannot tell
+    undecided: int | None = None  # the last sentence that cannot tell whether, or which
+    sought: int | None = None  # the last sentence that says what was looked for
+    cleared: set[int] = field(default_factory=set)  # sentences that explain, or only suppose
+    caveats: dict[int, int] = field(
+        default_factory=dict
+    )  # sentence to the weight of findings that it cannot carry
+    topic: frozenset[str] = frozenset()  # words that name the item
     reference_normal: bool = False  # the reference was said to be normal
     reference_finding: int | None = None  # the last sentence that named a finding that the reference has or lacks
 

@@ -19,6 +19,7 @@ class ClauseState:
         self.concluding = self.contrast = self.partial = self.generic = self.about_reference = False
         self.points_back = self.relative = self.conditional = self.any_verb = False
         self.wanted = self.only = self.said_but = self.norm_broken = self.universal = False
+        self.turned: int | None = None  # where the last clause that stands in contrast starts
         self.open_clause()
 
     def open_clause(self) -> None:
@@ -61,7 +62,7 @@ class ClauseState:
         elif denial.kind == "absent":
             self.add("anomalous", PARTICULAR, denial)
         elif denial.kind == "neg" and len(self.claims) == self.clause and self.denies_a_verb(denial):
-            self.add("anomalous", WEAK, denial)
+            self.add("anomalous", MILD if self.contrast and not self.conditional else WEAK, denial)
 
     def denies_a_verb(self, denial: Signal) -> bool:
         """Tell whether something other than the speaker fails to do something."""
@@ -78,7 +79,8 @@ class ClauseState:
 
     def close_norms(self) -> None:
         """Read a norm that the rest of the sentence says was not kept."""
-        if (self.norm_broken or (self.wanted and self.only)) and not self.claims and not self.about_reference:
+        told = self.claims or self.silent() or self.reading.unsure == self.number
+        if (self.norm_broken or (self.wanted and self.only)) and not told:
             self.add("anomalous", PARTICULAR, self.sentence.signals[0])
 
     def word(self, index: int) -> str:
@@ -92,8 +94,15 @@ class ClauseState:
     def add(self, kind: Kind, weight: int, signal: Signal) -> Claim:
         """Add a claim at a signal."""
         claim = Claim(kind, weight, self.number, signal.start, self.concluding, self.contrast, self.partial)
+        claim.label = self.in_label(signal)
         self.claims.append(claim)
         return claim
+
+    def in_label(self, signal: Signal) -> bool:
+        """Tell whether a signal only names what the next words or lines are about."""
+        sentence = self.sentence
+        heading = sentence.title or (sentence.heading and not self.any_verb)
+        return signal.place < sentence.label or heading
 
     def earlier(self) -> list[Claim]:
         """List the claims that this sentence may take back: its own and, if it points back, the last ones."""

@@ -1,14 +1,20 @@
 """Cuts an answer into sentences and marks in each the words that can carry a claim, in one pass."""
 
 import re
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from vlm_eval.scoring.lexicon import PHRASES, Entry, look_up
+from vlm_eval.scoring.lexicon import GROUPS, PHRASES, Entry, look_up
 
 # No part of this pattern can match the same text in two ways, so it never backtracks further than one token.
-_TOKEN = re.compile(r"(e\.g\.|i\.e\.|[^\W_]+(?:['-][^\W_]+)*|[.!?]+(?![\w/])|[,;:()\n✓✔✅✗✘❌—–])")
+_TOKEN = re.compile(
+    r"(e\.g\.|i\.e\.|[^\W_]+(?:['-][^\W_]+)*|[.!?]+(?![\w/])|\[\s*\]|\{\s*\}|[,;:()|→\n✓✔✅✗✘❌—–]|(?<=\S )-(?= ))"
+)
 _STOPS = frozenset(".!?;\n")
+_LONGEST_LABEL = 7  # words
+_AFTER_LABEL = frozenset(":|→–—-")
+_NO_LABEL = GROUPS["no label"]
 _LONGEST = 300  # tokens; a longer sentence is cut, which keeps whatever looks back inside a sentence linear
 
 
@@ -31,6 +37,10 @@ class Sentence(NamedTuple):
     signals: list[Signal]
     question: bool
     heading: bool  # ends in a colon and a line break
+    line: int = 0  # number of its line in the text
+    label: int = 0  # words of the label that opens its line ("Cracks: ...")
+    title: bool = False  # a line that is marked up as a heading
+    paragraph: int = 0
 
     def span(self, first: int = 0, last: int = -1) -> tuple[int, int]:
         """Return [start, end) in the text, from one word to another."""
@@ -56,20 +66,38 @@ def split_sentences(text: str) -> list[Sentence]:
     tokens = pieces[1::2]
     starts = list(accumulate(map(len, pieces)))[0:-1:2]
     sentences: list[Sentence] = []
-    first = 0
-    for index, token in enumerate(tokens):
-        stop = token[0] in _STOPS
+    first = line = paragraph = 0
+    opens, title = True, False  # whether nothing but a number stands before in the line; whether that is a title's
+    for index in range(len(tokens) + 1):
+        token = tokens[index] if index < len(tokens) else ""
+        stop = not token or token[0] in _STOPS
         if stop or index - first >= _LONGEST:
             if index > first:
-                sentences.append(_sentence(tokens[first:index], starts[first:index], token))
+                title = title or (opens and "#" in pieces[2 * first])
+                words = tokens[first:index]
+                sentence = _sentence(words, starts[first:index], token)
+                label = label_length(words) if opens else 0
+                sentences.append(sentence._replace(line=line, label=label, title=title, paragraph=paragraph))
+                opens = opens and len(words) == 1 and words[0].isdigit()
             first = index + 1 if stop else index
-    if first < len(tokens):
-        sentences.append(_sentence(tokens[first:], starts[first:], ""))
+        if token == "\n":
+            paragraph += index > 0 and tokens[index - 1] == "\n"
+            line, opens, title = line + 1, True, False
     return sentences
 
 
 def _sentence(words: list[str], starts: list[int], stop: str) -> Sentence:
     return Sentence(words, starts, [], "?" in stop, stop == "\n" and words[-1] == ":")
+
+
+def label_length(words: Sequence[str]) -> int:
+    """Count the words of the label that opens a line ("Bent shank: ..."); 0 where it opens without one."""
+    for index, word in enumerate(words[: _LONGEST_LABEL + 1]):
+        if word in _AFTER_LABEL and index and index + 1 < len(words):
+            return index
+        if word in _NO_LABEL:
+            return 0
+    return 0
 
 
 def mark_signals(sentence: Sentence) -> Sentence:

@@ -1,16 +1,21 @@
 """Verdicts that people gave, with the probability with which each item was drawn for them."""
 
 import csv
+import io
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vlm_eval.errors import InputError
 from vlm_eval.flow import Claim, Item, Judgement
+
+NOT_LABELLED = "not-labelled"
+"""Reason of the abstention on an answer that nobody was shown."""
 
 Said = Literal["anomalous", "normal", "unsure"]
 _ANOMALOUS = ("anomalous", "yes", "1", "true", "abnormal", "defective")
@@ -34,7 +39,7 @@ class HumanVerdict(BaseModel):
     cell: str | None = None
     round: int = Field(default=0, ge=0)
     repeat: int = Field(default=0, ge=0)
-    annotator: str = ""
+    annotator: str = Field(default="", validation_alias=AliasChoices("annotator", "reviewer"))
     probability: float | None = Field(default=None, gt=0, le=1)  # with which the item was drawn
     note: str = ""
 
@@ -53,10 +58,14 @@ class HumanVerdict(BaseModel):
         return self.sample_id, self.cell, self.round, self.repeat
 
 
+COLUMNS = ("sample_id", "verdict", "model", "cell", "round", "repeat", "reviewer", "probability", "note")
+"""Columns of a file of human verdicts; the first two must be there."""
+
+
 def read_human_verdicts(
     path: Path, *, columns: Mapping[str, str] | None = None, known: Collection[str] | None = None
 ) -> list[HumanVerdict]:
-    """Read a CSV of verdicts: `sample_id, verdict[, model, cell, round, repeat, annotator, probability, note]`.
+    """Read a CSV of verdicts: `sample_id, verdict[, model, cell, round, repeat, reviewer, probability, note]`.
 
     Args:
         path: the file, UTF-8 or UTF-16 with a byte order mark.
@@ -65,8 +74,7 @@ def read_human_verdicts(
 
     Raises:
         InputError: the file cannot be read, lacks a column, holds a value that is not allowed, an unknown
-        sample, or two
-            rows of one annotator about one answer. The message names file and row.
+            sample, or two rows of one reviewer about one answer. The message names file and row.
     """
     names = {theirs: ours for ours, theirs in (columns or {}).items()}
     verdicts: list[HumanVerdict] = []
@@ -79,21 +87,22 @@ def read_human_verdicts(
         place = (verdict.address, verdict.model, verdict.annotator)
         if place in seen:
             raise InputError(
-                f"{where}: the same answer as in row {seen[place]}, by the same annotator {verdict.annotator!r}. "
-                "Keep one row, or name the annotators."
+                f"{where}: the same answer as in row {seen[place]}, by the same reviewer {verdict.annotator!r}. "
+                "Keep one row, or name the reviewers in a column `reviewer`."
             )
         seen[place] = number
         verdicts.append(verdict)
     return verdicts
 
 
-def _rows(path: Path, names: Mapping[str, str]) -> Iterable[dict[str, str]]:
+def _rows(path: Path, names: Mapping[str, str]) -> Iterable[dict[str, Any]]:
     try:
         data = path.read_bytes()
         encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        reader = csv.DictReader(data.decode(encoding).splitlines())
-        columns = [names.get(name, name) for name in reader.fieldnames or ()]
-        rows = [dict(zip(columns, row.values(), strict=False)) for row in reader]
+        # Not splitlines(): that ends a line at a form feed and at U+2028 too, which a note may well hold.
+        reader = csv.DictReader(io.StringIO(data.decode(encoding), newline=""))
+        columns = [names.get(name.strip(), name.strip()) for name in reader.fieldnames or ()]
+        rows = [_named(columns, row, reader.line_num, path) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as a CSV file in UTF-8: {error}") from None
     lacking = [name for name in ("sample_id", "verdict") if name not in columns]
@@ -105,6 +114,12 @@ def _rows(path: Path, names: Mapping[str, str]) -> Iterable[dict[str, str]]:
     return rows
 
 
+def _named(columns: Sequence[str], row: Mapping[str | None, Any], line: int, path: Path) -> dict[str, Any]:
+    if None in row:
+        raise InputError(f"{path}, line {line}: the row has more cells than the header. Quote commas in a cell.")
+    return dict(zip(columns, row.values(), strict=False))
+
+
 def _verdict(fields: Mapping[str, str | None], where: str) -> HumanVerdict:
     given = {name: value.strip() for name, value in fields.items() if value is not None and value.strip()}
     try:
@@ -112,9 +127,7 @@ def _verdict(fields: Mapping[str, str | None], where: str) -> HumanVerdict:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the row"
-        raise InputError(
-            f"{where}: {place}: {first['msg']}. Allowed columns: {', '.join(HumanVerdict.model_fields)}."
-        ) from None
+        raise InputError(f"{where}: {place}: {first['msg']}. Allowed columns: {', '.join(COLUMNS)}.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +141,50 @@ class _Consensus:
 class HumanScorer:
     """Judges answers as people did; where they disagree, it abstains.
 
-    Args of the constructor: the verdicts on the answers of the one model whose items are judged.
+    A scorer is not told which model spoke: `for_model` gives the one for the answers of a model. A verdict that
+    names no model or cell is about every model or cell, see `refuse_misplaced`.
     """
 
     name = "human"
-    version = "1"
 
-    def __init__(self, verdicts: Sequence[HumanVerdict] = ()) -> None:
+    def __init__(self, verdicts: Sequence[HumanVerdict] = (), *, model: str | None = None) -> None:
+        self._verdicts = verdicts
+        said = "\n".join(verdict.model_dump_json() for verdict in verdicts)
+        self.version = f"2 verdicts={sha256(said.encode()).hexdigest()[:8]}"
         grouped: dict[tuple[str, str | None, int, int], list[HumanVerdict]] = defaultdict(list)
         for verdict in verdicts:
-            grouped[verdict.address].append(verdict)
+            if model is None or verdict.model in (None, model):
+                grouped[verdict.address].append(verdict)
         self._said = {address: _agree(group) for address, group in grouped.items()}
+
+    @property
+    def size(self) -> int:
+        """Return the number of verdicts."""
+        return len(self._verdicts)
+
+    def for_model(self, model: str) -> "HumanScorer":
+        """Return the scorer of one model's answers."""
+        return HumanScorer(self._verdicts, model=model)
+
+    def refuse_misplaced(self, samples: Collection[str], models: Collection[str], cells: Collection[str]) -> None:
+        """Refuse verdicts on samples, models or cells that a run lacks, or that do not say which they mean.
+
+        Raises:
+            InputError: with the number of such verdicts and the first of them.
+        """
+        for name, known in (("sample_id", samples), ("model", models), ("cell", cells)):
+            given = [getattr(verdict, name) for verdict in self._verdicts]
+            unknown = [value for value in given if value is not None and value not in known]
+            if unknown:
+                raise InputError(
+                    f"{len(unknown)} of {len(given)} human verdicts are about a {name} that the run lacks, "
+                    f"such as {unknown[0]!r}. The run's look like {next(iter(known), None)!r}."
+                )
+            if None in given and len(known) > 1:
+                raise InputError(
+                    f"{given.count(None)} of {len(given)} human verdicts name no {name}, but the run has "
+                    f"{len(known)}. Add a column `{name}`, for a verdict is about one answer."
+                )
 
     def judge(self, items: Sequence[Item]) -> Sequence[Judgement]:
         """Return one judgement an item, in order."""
@@ -149,7 +195,7 @@ class HumanScorer:
         places = [(item.sample.id, cell, question.round, question.repeat) for cell in (question.cell, None)]
         said = next((self._said[place] for place in places if place in self._said), None)
         if said is None:
-            return Judgement(None, "not-labelled")
+            return Judgement(None, NOT_LABELLED)
         return Judgement(said.said, said.reason, details={"people": said.people, "probability": said.probability})
 
 

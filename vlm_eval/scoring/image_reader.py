@@ -10,6 +10,7 @@ _BEFORE_ECHO = GROUPS["before echo"]
 _BEFORE_REFERENCE = GROUPS["before reference"]
 _NUMBERS = {str(number): ordinal for number, ordinal in enumerate(ORDINALS, start=1)}
 _ECHOES = frozenset({"it", "one", "ones", "some"})
+_ORDINALS = frozenset(ORDINALS)
 _NONE = frozenset({"neither", "nor", "none"})
 
 
@@ -19,6 +20,11 @@ class ImageReader(ClaimReader):
     def __init__(self, sentence: Sentence, number: int, reading: Reading, references: References) -> None:
         super().__init__(sentence, number, reading)
         self.references = references
+
+    def of_the_whole(self, signal: Signal) -> bool:
+        """Tell whether the whole item is meant, which one of several pictures of it is not."""
+        one_of_several = not self.references.ordinals and not _ORDINALS.isdisjoint(self.sentence.words)
+        return not one_of_several and super().of_the_whole(signal)
 
     def compare(self, signal: Signal, position: int) -> None:
         """Note that what follows is only compared with; 'from' compares after a difference."""

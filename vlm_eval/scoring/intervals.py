@@ -10,6 +10,7 @@ from vlm_eval.flow import Role
 from vlm_eval.scoring.final_answer import start_of_final_answer
 from vlm_eval.scoring.local_claims import LocalClaimReader
 from vlm_eval.scoring.mark_words import word_set
+from vlm_eval.scoring.too_long import is_too_long
 from vlm_eval.scoring.verdict import read_verdict
 
 Unit = Literal["", "second", "frame", "date"]
@@ -90,8 +91,10 @@ def read_intervals(text: str, *, image_roles: Sequence[Role] = ()) -> IntervalRe
     JSON (objects with a start and an end, or a list of pairs) is taken as the list of anomalies; an empty list
     says that there is none (`normal`). In prose an interval counts where its clause claims an anomaly, and a
     single number only beside a word or a unit of time. Ranges of values ("between 0.2 and 0.4 volts") do not
-    count.
+    count. A text that is too long for an answer (see `is_too_long`) gives "too-long".
     """
+    if is_too_long(text):
+        return IntervalReading((), "too-long")
     offset = start_of_final_answer(text.lower())
     body = text[offset:]
     stated = _from_json(body)

@@ -18,13 +18,14 @@ class Reply(NamedTuple):
     claim: Claim | None  # of the field declared as the verdict
     span: tuple[int, int]
     prose: tuple[int, int] | None  # [start, end) of the field declared as reasoning or text
+    other: str | None = None  # what the field declared as the verdict holds, where it is no declared value
 
 
 def read_reply(text: str, fields: Sequence[ReplyField]) -> Reply | None:
     """Read the declared fields; None where the text holds none of them."""
     claim: Claim | None = None
     span = (0, len(text))
-    prose = None
+    prose = other = None
     seen = False
     for declared in fields:
         found = _find(text, declared.name)
@@ -34,9 +35,10 @@ def read_reply(text: str, fields: Sequence[ReplyField]) -> Reply | None:
         value, place = found
         if declared.meaning == "verdict":
             claim, span = _polarity(value, declared), place
+            other = value if claim is None else None
         elif declared.meaning in ("reasoning", "text") and prose is None:
             prose = place
-    return Reply(claim, span, prose) if seen else None
+    return Reply(claim, span, prose, other) if seen else None
 
 
 def _find(text: str, name: str) -> tuple[str, tuple[int, int]] | None:

@@ -4,7 +4,7 @@ A criterion is 1 (met), 0 (not met) or abstained on; a reply that cannot be read
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,8 @@ from vlm_eval.flow import Answer, Failure, Judgement, Outcome, Scalar
 Criterion = Literal["verdict", "named_defect", "place", "reason"]
 CRITERIA: tuple[Criterion, ...] = ("verdict", "named_defect", "place", "reason")
 Winner = Literal["first", "second", "tie"]
+VERSION = "1"
+"""Of the reader; the rubric has a digest of its own."""
 
 _GRADES: dict[str, bool] = {"1": True, "1.0": True, "true": True, "yes": True, "0": False, "0.0": False} | {
     "false": False,
@@ -68,7 +70,7 @@ def grade_outcome(outcome: Outcome | None, criteria: Sequence[Criterion] = CRITE
     return read_grades(outcome.text, criteria)
 
 
-def judgement_of(grades: dict[Criterion, Grade], criterion: Criterion = "verdict") -> Judgement:
+def judgement_of(grades: Mapping[Criterion, Grade], criterion: Criterion = "verdict") -> Judgement:
     """Turn one criterion into a Judgement; the other grades stand in its details."""
     chosen = grades[criterion]
     details: dict[str, Scalar] = {name: grade.met for name, grade in grades.items()}

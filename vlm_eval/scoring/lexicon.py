@@ -1,4 +1,4 @@
-"""Looks up what a word or a phrase does in its clause. The words themselves stand in lexicon.txt."""
+"""Looks up what a word or a phrase does in its clause. The words: lexicon.txt, scopes.txt and groups.txt."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -44,6 +44,15 @@ KINDS = {
     "unsure": "cannot tell; with a weight, what follows is not asserted",
     "advice": "asks, offers or recommends; what follows is no claim",
     "typical": "what can happen in general",
+    "suppose": "what a finding would be like",
+    "can": "what can happen; makes what follows conditional, except where it can be seen",
+    "sought": "what was looked for follows",
+    "zero": "denies what it counts",
+    "aside": "a finding, where the item is put there",
+    "search": "the same, where 'for' follows",
+    "shared": "the reference has it too",
+    "vain": "what was looked for was not found",
+    "clear": "says that what was seen is harmless",
     "classify": "the choice follows; what was listed before it does not count",
     "differ": "a difference, a finding where it is one from the reference",
     "image": "a noun that an ordinal may count",
@@ -82,10 +91,14 @@ class Entry(NamedTuple):
 _MARKS = {
     **dict.fromkeys("✓✔✅", Entry("good", PARTICULAR)),
     **dict.fromkeys("✗✘❌", Entry("find", PARTICULAR)),
-    **dict.fromkeys(",—–()", Entry("comma")),
-    ":": Entry("colon"),
+    **dict.fromkeys(",—–()-", Entry("comma")),
+    **dict.fromkeys(":|→", Entry("colon")),
 }
-_NO_PREFIX = ("mission", "mister", "mistrust", "mistaken", "mislead", "misunder")
+_LISTS = ("lexicon.txt", "scopes.txt", "groups.txt")
+_NO_PREFIX = (
+    *("mission", "mister", "mistrust", "mistaken", "mislead", "misunder"),
+    *("misjudg", "misinterp", "misread"),
+)
 
 
 def _plural(noun: str) -> str:
@@ -97,8 +110,8 @@ def _plural(noun: str) -> str:
 
 
 def _sections() -> Iterator[tuple[list[str], list[str]]]:
-    """Read lexicon.txt: the words of each heading and the entries below it."""
-    text = (Path(__file__).parent / "lexicon.txt").read_text(encoding="utf-8")
+    """Read the lists: the words of each heading and the entries below it."""
+    text = "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in _LISTS)
     body = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     for section in body.split("[")[1:]:
         heading, _, entries = section.partition("]")
@@ -139,6 +152,8 @@ def look_up(word: str) -> Entry | None:
     found = _WORDS.get(word) or _MARKS.get(word)
     if found is not None:
         return found
+    if word[0] in "[{":
+        return Entry("none")
     if word.endswith("'s"):
         return _WORDS.get(word[:-2])
     if word.startswith("mis") and len(word) > 7 and not word.startswith(_NO_PREFIX):

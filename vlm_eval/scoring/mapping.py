@@ -6,6 +6,7 @@ label, each with a description appended, are embedded and compared by cosine sim
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -216,8 +217,14 @@ class Mapper:
 
     def _open(self) -> Embedder:
         if self._embedder is None:
-            self._embedder = open_embedder(self.options.embedder)
+            self._embedder = _open_once(self.options.embedder)
         return self._embedder
+
+
+@lru_cache(maxsize=2)
+def _open_once(name: str) -> Embedder:
+    """Open an embedder that several scorers share, such as a scorer and its ceiling."""
+    return open_embedder(name)
 
 
 def describe(text: str, description: str) -> str:

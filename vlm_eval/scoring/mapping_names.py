@@ -58,3 +58,8 @@ def _read_options(text: str, query: str) -> dict[str, Any]:
         except ValueError as error:
             raise ExperimentError(f"The scorer {text!r}: threshold must be a number from -1 to 1.") from error
     return given
+
+
+def is_study_protocol(version: str) -> bool:
+    """Tell from an embedding scorer's version whether both sides have descriptions, as in the study."""
+    return " descriptions=both " in version

@@ -65,6 +65,7 @@ class StatementReader:
         self.mentions = MentionFinder(text, self.tokens, known).find()
         self._firsts = [mention.first for mention in self.mentions]
         self._verdicts: dict[str, Verdict] = {}
+        self._neutrals: dict[tuple[int, int], str] = {}
 
     def read(self) -> list[Statement]:
         """Return every statement, in order."""
@@ -255,6 +256,11 @@ class StatementReader:
         return self._verdicts[words]
 
     def _neutral(self, first: int, last: int) -> str:
+        if (first, last) not in self._neutrals:
+            self._neutrals[first, last] = self._made_neutral(first, last)
+        return self._neutrals[first, last]
+
+    def _made_neutral(self, first: int, last: int) -> str:
         parts: list[str] = []
         start = self.tokens.starts[first] if first < len(self.keys) else len(self.text)
         for mention in self._inside(first, last):

@@ -14,13 +14,19 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vlm_eval.flow import Item, Judgement, Role, Scalar
-from vlm_eval.metrics.marks import chance_match, mark_match
+from vlm_eval.errors import BadInputError
+from vlm_eval.flow import Box, Item, Judgement, Role, Scalar
+from vlm_eval.metrics.marks import chance_match, mark_match, oracle_coverage
 from vlm_eval.scoring.final_answer import start_of_final_answer
+from vlm_eval.scoring.gold_place import box_mask, gold_place
 from vlm_eval.scoring.mark_statements import Statement, StatementReader
+from vlm_eval.scoring.too_long import is_too_long
 from vlm_eval.scoring.verdict import read_verdict
 
 Mark = TypeVar("Mark", bound=Hashable)
+MOST_NUMBERS = 60_000
+"""What an answer may hold: every number may be a mark, of which the clause is read."""
+
 ROLES: tuple[Role, ...] = ("query", "marked")
 """The pictures of a set-of-mark prompt: "the first image" is the inspected one, the second shows its marks."""
 _BARE = frozenset(["mark", "marks", "region", "regions", "area", "areas", "and", "number", "to"])
@@ -39,7 +45,8 @@ def read_marks(text: str, marks: Iterable[Mark]) -> dict[Mark, bool | None]:
     """Read which marks an answer accuses (True), clears (False) or does not judge (None); linear time.
 
     `marks` are the marks that were shown: numbers, or short names such as "A". Numbers of a list, counts and
-    measures are not taken for marks. It does not know whether the accusation is true.
+    measures are not taken for marks. It does not know whether the accusation is true. A text that is too long for
+    an answer (see `is_too_long`) judges no mark.
     """
     return {mark: reading.accused for mark, reading in read_mark_statements(text, marks).items()}
 
@@ -49,6 +56,8 @@ def read_mark_statements(
 ) -> dict[Mark, MarkReading]:
     """Read the same as `read_marks`, with the place of the deciding statement."""
     names = {_name(mark): mark for mark in marks}
+    if is_too_long(text, MOST_NUMBERS):
+        return {mark: MarkReading(None) for mark in names.values()}
     offset = start_of_final_answer(text.lower())
     body = text[offset:]
     statements = _with_hosts(StatementReader(body, names, image_roles).read())
@@ -158,34 +167,21 @@ def _reading_true(statement: Statement, offset: int) -> MarkReading:
     return MarkReading(True, (statement.span[0] + offset, statement.span[1] + offset))
 
 
-def marks_of(metadata: Mapping[str, Scalar]) -> tuple[int, ...]:
-    """Read the marks that a picture shows from a sample's metadata: a count, or text such as "1-20, 25"."""
-    stated = metadata.get("marks")
-    if isinstance(stated, int) and not isinstance(stated, bool):
-        return tuple(range(1, stated + 1))
-    found: list[int] = []
-    for part in str(stated or "").split(","):
-        first, _, last = part.strip().partition("-")
-        if first.strip().isdecimal():
-            found += range(int(first), int(last if last.strip().isdecimal() else first) + 1)
-    return tuple(dict.fromkeys(found))
-
-
 class MarksScorer:
     """Judges whether the accused marks are the gold ones; the score is their IoU, in [0, 1].
 
-    The marks that were shown stand in the sample's metadata under `marks`; the gold ones in its gold.
+    The marks that were shown stand in the question, the gold ones in the sample's gold.
     """
 
     name = "marks"
-    version = "1"
+    version = "2"
 
     def judge(self, items: Sequence[Item]) -> Sequence[Judgement]:
         """Return one judgement an item, in order."""
         return [self._judge(item) for item in items]
 
     def _judge(self, item: Item) -> Judgement:
-        shown = marks_of(item.sample.metadata)
+        shown = tuple(item.question.marks)
         if not shown:
             return Judgement(None, "no-marks")
         readings = read_mark_statements(item.answer.text, shown, item.question.image_roles or ROLES)
@@ -198,11 +194,34 @@ class MarksScorer:
         }
         span = next((reading.span for reading in readings.values() if reading.accused), None)
         if not accused and not cleared:
-            return Judgement(None, "no-mark-judged", details=details)
-        gold = [mark for mark in item.sample.gold.marks if mark in readings]
+            reason = "too-long" if is_too_long(item.answer.text, MOST_NUMBERS) else "no-mark-judged"
+            return Judgement(None, reason, details=details)
+        gold = [str(mark) for mark in item.sample.gold.marks if str(mark) in readings]
         if item.sample.gold.anomalous not in ("yes", "no") or (item.sample.gold.anomalous == "yes" and not gold):
             return Judgement(None, "no-gold-marks", span, details=details)
         match, chance = mark_match(accused, gold), chance_match(len(accused), len(gold), len(shown))
         details |= {"precision": match.precision, "recall": match.recall, "chance": chance.iou}
         score = 1.0 if match.iou is None else match.iou
-        return Judgement(set(accused) == set(gold), evidence=span, score=score, details=details)
+        return Judgement(set(accused) == set(gold), evidence=span, score=score, details=details | _oracle(item))
+
+
+def _oracle(item: Item) -> dict[str, Scalar]:
+    """Return what the best mark could reach, in IoU with the gold region, where the marks' regions are known."""
+    regions = item.question.marks
+    if item.sample.gold.anomalous != "yes" or not all(regions.values()):
+        return {}
+    try:
+        place = gold_place(item.sample)
+    except BadInputError:
+        return {"oracle_note": "gold-unreadable"}
+    if place is None or place.mask is None:
+        return {}
+    height, width = place.mask.shape
+    masks = {name: box_mask((_box(region),), (width, height)) for name, region in regions.items()}
+    found = oracle_coverage(masks, place.mask)
+    return {"oracle": found.best_iou, "oracle_mark": found.best_mark, "covered": found.covered}
+
+
+def _box(region: str) -> Box:
+    left, top, right, bottom = map(float, region.split())
+    return Box(left, top, right, bottom)

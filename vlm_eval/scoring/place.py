@@ -14,6 +14,7 @@ from vlm_eval.scoring.gold_place import GoldPlace, box_mask, gold_place
 from vlm_eval.scoring.grid_words import Cell, GridPlace, cell_names, find_grid_places
 from vlm_eval.scoring.intervals_scorer import judge_times
 from vlm_eval.scoring.local_claims import LocalClaimReader
+from vlm_eval.scoring.too_long import is_too_long
 from vlm_eval.scoring.verdict_scorer import read_item
 
 _EXPECTED = re.compile(r"\b(?:should|supposed|expected|ought|normally|required)\b", re.IGNORECASE)
@@ -102,6 +103,8 @@ class PlaceScorer:
         gold = item.sample.gold
         if gold.anomalous != "yes":
             return Judgement(None, "normal-item" if gold.anomalous == "no" else "no-gold")
+        if is_too_long(item.answer.text):
+            return Judgement(None, "too-long")
         verdict = read_item(item)
         asked_where = item.question.yes_means is None and verdict.claim is None
         if verdict.claim != "anomalous" and not asked_where:

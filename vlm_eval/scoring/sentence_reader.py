@@ -4,18 +4,29 @@ from collections.abc import Callable
 
 from vlm_eval.scoring.claims import Claim
 from vlm_eval.scoring.clauses import Signal
-from vlm_eval.scoring.image_reader import ImageReader
 from vlm_eval.scoring.lexicon import GENERAL, GROUPS, MILD, PARTICULAR
+from vlm_eval.scoring.mood_reader import MoodReader, speaks_in_general
 
+_OBSERVED = GROUPS["observed"]
+_TURNS = GROUPS["turns"]
+_NO_TURN = GROUPS["no turn"]
+_RULES = GROUPS["rules"]
+_PARTS_OF_RULES = GROUPS["parts of rules"]
+_EARLY = 6  # words before the predicate of a short subject
+_REASONS = frozenset({"as", "because", "since"})
 _SPEAKER = GROUPS["speaker"]
 
 
-class SentenceReader(ImageReader):
+class SentenceReader(MoodReader):
     """Walks through the signals of one sentence; one method a kind of signal."""
 
     def read(self) -> list[Claim]:
         """Return the claims of the sentence; a question makes none."""
         answers = len(self.reading.answers)
+        self.points_back = self.sentence.words[0] in _REASONS  # "As the wires are round, ..."
+        if speaks_in_general(self.sentence):
+            self.generic = True
+            self.reading.cleared.add(self.number)
         for position, signal in enumerate(self.sentence.signals):
             handler = _HANDLERS.get(signal.kind)
             if handler is not None:
@@ -23,10 +34,43 @@ class SentenceReader(ImageReader):
         self.echo_reference()
         self.close_clause()
         self.close_norms()
+        self.turn_without_claim()
+        self.read_rules()
         if self.sentence.question:
             del self.reading.answers[answers:]
             return []
-        return [claim for claim in self.claims if claim.kind != "dropped"]
+        claims = [claim for claim in self.claims if claim.kind != "dropped"]
+        for claim in claims:
+            claim.observed = claim.whole or claim.contrast or self.observes()
+        return claims
+
+    def observes(self) -> bool:
+        """Tell whether the sentence speaks of what is seen, not of what is known in general."""
+        return self.sentence.words[0] == "the" or not _OBSERVED.isdisjoint(self.sentence.words)
+
+    def turn_without_claim(self) -> None:
+        """Read "However, the fourth pocket holds two": what stands against the rest is a mild finding."""
+        told = self.number in {
+            self.reading.unsure,
+            self.reading.refused,
+            *self.reading.cleared,
+            *self.reading.caveats,
+        }
+        silent = self.silent() or self.conditional or self.sentence.question or told or bool(self.reading.answers)
+        earlier = bool(self.reading.claims) or bool(self.claims)
+        if self.turned is None or silent or not self.any_verb or not earlier:
+            return
+        rest = self.sentence.words[self.turned :]
+        start = self.sentence.starts[self.turned]
+        if _NO_TURN.isdisjoint(rest) and not any(claim.start >= start for claim in self.claims):
+            self.add("anomalous", MILD, self.sentence.signals[-1])
+
+    def read_rules(self) -> None:
+        """Let what is said of all the rules be said of the whole item."""
+        words = self.sentence.words
+        if not _RULES.isdisjoint(words) and _PARTS_OF_RULES.isdisjoint(words):
+            for claim in self.claims:
+                claim.whole = claim.whole or (claim.kind == "normal" and claim.weight >= PARTICULAR)
 
     # Conditions, norms and what is not asserted
 
@@ -36,11 +80,13 @@ class SentenceReader(ImageReader):
 
     def condition(self, signal: Signal, position: int) -> None:
         """Make the sentence conditional, also backwards."""
-        self.conditional = True
+        self.conditional = self.conditional or signal.word != "unless"
         if signal.place == 0 or self.neutral:
             self.points_back = True
         if signal.word.startswith("depend") and not self.claims:
             self.reading.unsure = self.number
+            if signal.place <= _EARLY:
+                self.reading.undecided = self.number
         self.soften(GENERAL)
 
     def consider(self, signal: Signal, position: int) -> None:
@@ -67,14 +113,11 @@ class SentenceReader(ImageReader):
         """Open a sentence in which nothing is asserted."""
         self.generic = True
 
-    def doubt(self, signal: Signal, position: int) -> None:
-        """Note that the answer cannot tell."""
-        self.reading.unsure = self.number
-        self.neutral = self.neutral or signal.weight > 0
-
     def refuse(self, signal: Signal, position: int) -> None:
         """Note that the answer declines."""
         self.reading.refused = self.number
+        if self.reading.declined is None:
+            self.reading.declined = self.number
         self.neutral = True
 
     def decline(self, signal: Signal, position: int) -> None:
@@ -120,16 +163,6 @@ class SentenceReader(ImageReader):
             claim.kind = "dropped"
         self.neutral = self.should = False
 
-    def explain(self, signal: Signal, position: int) -> None:
-        """Take back a finding that has a harmless reason."""
-        if self.silent() or self.denial is not None:
-            return
-        if self.modal or self.conditional:
-            self.soften(MILD)
-        else:
-            self.cancel(MILD)
-            self.differs = None
-
     def deny_clause(self, signal: Signal, position: int) -> None:
         """Note that what the rest of the clause says is not so."""
         self.untrue = not self.untrue
@@ -138,7 +171,10 @@ class SentenceReader(ImageReader):
 
     def oppose(self, signal: Signal, position: int) -> None:
         """Start a clause that outweighs the one before."""
+        modal = self.modal and not self.next_part(position)  # "may be fine for shoes but not for gloves"
         self.close_clause()
+        self.modal = modal
+        self.turned = signal.place if signal.word in _TURNS else None
         self.leave_reference(position)
         self.contrast = True
         self.norm_broken = self.norm_broken or self.wanted
@@ -163,7 +199,9 @@ class SentenceReader(ImageReader):
         """Start another clause at a colon, unless it denies its heading ('Dents: not detected')."""
         following = self.sentence.signals[position + 1 : position + 2]
         if not any(other.kind in ("neg", "none", "absent") for other in following):
+            sought = self.neutral and self.reading.sought == self.number and not self.next_part(position)
             self.close_clause()
+            self.neutral = sought
 
     def praise_follows(self, position: int) -> bool:
         """Tell whether a sign of normality comes next, which a denial of findings does not reach."""
@@ -174,7 +212,7 @@ class SentenceReader(ImageReader):
         signals = self.sentence.signals
         here = signals[position].place
         for offset, signal in enumerate(signals[position + 1 : position + 12]):
-            if signal.kind in ("verb", "modal", "should") or signal.word.endswith("n't"):
+            if signal.kind in ("verb", "modal", "should", "can") or signal.word.endswith(("n't", "not", "could")):
                 return True
             if signal.kind == "that" or (signal.kind == "this" and offset == 0):
                 return offset == 0
@@ -186,6 +224,8 @@ class SentenceReader(ImageReader):
     def verb_seen(self, signal: Signal, position: int) -> None:
         """Note a finite verb."""
         self.verb = self.any_verb = True
+        if signal.word in ("would", "wouldn't"):
+            self.suppose(signal, position)
         self.points_back = self.points_back or (signal.place <= 4 and signal.word in ("it's", "that's", "they're"))
         self.excepted = self.excepted and len(self.claims) == self.clause
 
@@ -246,6 +286,15 @@ _HANDLERS: dict[str, Callable[[SentenceReader, Signal, int], None]] = {
     "whether": SentenceReader.mute,
     "typical": SentenceReader.advise,
     "advice": SentenceReader.advise,
+    "suppose": SentenceReader.suppose,
+    "can": SentenceReader.enable,
+    "sought": SentenceReader.seek,
+    "zero": SentenceReader.count_none,
+    "aside": SentenceReader.put_aside,
+    "search": SentenceReader.search,
+    "shared": SentenceReader.share,
+    "vain": SentenceReader.vain,
+    "clear": SentenceReader.clear,
     "unsure": SentenceReader.doubt,
     "refuse": SentenceReader.refuse,
     "service": SentenceReader.decline,

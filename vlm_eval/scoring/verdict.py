@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vlm_eval.flow import Claim, Finish, ReplyField, Role
-from vlm_eval.scoring.claims import ORDINALS, References
+from vlm_eval.scoring.claims import ORDINALS, Reading, References
 from vlm_eval.scoring.clauses import Sentence, lower
 from vlm_eval.scoring.decision import Decision, Reason, decide, read_claims
 from vlm_eval.scoring.final_answer import start_of_final_answer
 from vlm_eval.scoring.json_reply import read_reply
+from vlm_eval.scoring.lexicon import PARTICULAR
+
+_OPEN = frozenset(("null", "none", "undefined", "uncertain", "unknown"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,23 @@ def read_verdict(
     reading, sentences = read_claims(body, _references(image_roles, body))
     if not sentences:
         return Verdict(None, "truncated" if finish == "length" else "empty")
-    decision = decide(reading, yes_means=yes_means)
+    decision = decide(reading, yes_means=yes_means, cut_off=finish == "length")
+    if declared is not None and declared.other and _cannot_tell(declared.other) and not _sure(reading):
+        return _verdict(text, Decision(None, "hedged", None), declared.span)
     if decision.reason == "off-topic" and finish == "length":
         decision = decision._replace(reason="truncated")
     return _verdict(text, decision, _span(decision, sentences, start, end))
+
+
+def _cannot_tell(value: str) -> bool:
+    """Tell whether the value of a verdict field says that it cannot tell ("cannot determine", "unknown", null)."""
+    reading, _ = read_claims(value, References())
+    return reading.unsure is not None or value.lower() in _OPEN
+
+
+def _sure(reading: Reading) -> bool:
+    """Tell whether the reasoning asserts a finding in spite of the value."""
+    return any(claim.kind == "anomalous" and claim.weight >= PARTICULAR for claim in reading.claims)
 
 
 def _span(decision: Decision, sentences: Sequence[Sentence], start: int, end: int) -> tuple[int, int]:
