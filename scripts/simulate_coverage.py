@@ -10,77 +10,50 @@ variance; half of each cluster is anomalous ("mixed"), or half of the clusters i
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import product
+from unittest import mock
 
 import numpy as np
 from scipy.special import ndtri
+from simulated_runs import (
+    CLUSTERS,
+    CORRELATIONS,
+    ITEMS,
+    RATES,
+    Scores,
+    answers,
+    holds,
+    percent,
+    repeat,
+    sampling_of,
+    scores,
+    zeros,
+)
 
 from vlm_eval.metrics.choosing import choose
 from vlm_eval.metrics.comparisons import mcnemar_mid_p
 from vlm_eval.metrics.detection import detection, precision_at
 from vlm_eval.metrics.effects import main_effect
 from vlm_eval.metrics.equivalence import equivalence
-from vlm_eval.metrics.estimate import Estimate
 from vlm_eval.metrics.jackknife import jackknife, macro_auroc
 from vlm_eval.metrics.no_claims import no_claim_difference
+from vlm_eval.metrics.one_versus import one_versus
 from vlm_eval.metrics.prediction_powered import prediction_powered
 from vlm_eval.metrics.ranking import average_precision
 from vlm_eval.metrics.rates import simple_rate
-from vlm_eval.metrics.sampling import Sampling
-
-ITEMS = 20  # in a cluster
-CLUSTERS = (5, 10, 15, 50)
-RATES = (0.5, 0.9, 0.97)
-CORRELATIONS = (0.0, 0.2)
-
-
-def sampling_of(clusters: int, items: int = ITEMS) -> Sampling:
-    """Return clusters of equal size in one stratum."""
-    return Sampling(np.repeat(np.arange(clusters), items), np.zeros(clusters, dtype=np.int64))
-
-
-def cluster_rates(generator: np.random.Generator, rate: float, correlation: float, clusters: int) -> np.ndarray:
-    """Draw the rate of each cluster: beta with the given mean and intracluster correlation."""
-    if correlation == 0:
-        return np.full(clusters, rate)
-    size = (1 - correlation) / correlation
-    return generator.beta(rate * size, (1 - rate) * size, clusters)
-
-
-def answers(generator: np.random.Generator, rate: float, correlation: float, clusters: int) -> np.ndarray:
-    """Draw right (1) and wrong (0) answers, shape (clusters * ITEMS,)."""
-    chances = np.repeat(cluster_rates(generator, rate, correlation, clusters), ITEMS)
-    return (generator.random(chances.size) < chances).astype(float)
+from vlm_eval.metrics.scales import combine, interaction
+from vlm_eval.metrics.variance_shares import explained_by, variance_shares
 
 
 def rate_covers(generator: np.random.Generator, rate: float, correlation: float, clusters: int) -> bool:
     """Say whether the interval of one simulated rate holds the true one."""
     right = answers(generator, rate, correlation, clusters)
-    return _holds(simple_rate(right, np.zeros(right.size, dtype=np.int64), sampling_of(clusters)), rate)
-
-
-@dataclass(frozen=True)
-class Scores:
-    """One simulated set of scores."""
-
-    gold: np.ndarray
-    score: np.ndarray
-    drawn: Sampling
-
-
-def scores(generator: np.random.Generator, truth: float, correlation: float, clusters: int, pure: bool) -> Scores:
-    """Draw scores whose AUROC is the truth; half of each cluster, or half of the clusters, is anomalous."""
-    drawn = sampling_of(clusters)
-    gold = drawn.cluster_of_item % 2 if pure else np.arange(clusters * ITEMS) % 2
-    shared = generator.normal(size=clusters)[drawn.cluster_of_item] * correlation**0.5
-    own = generator.normal(size=gold.size) * (1 - correlation) ** 0.5
-    return Scores(gold, shared + own + gold * 2**0.5 * ndtri(truth), drawn)
+    return holds(simple_rate(right, np.zeros(right.size, dtype=np.int64), sampling_of(clusters)), rate)
 
 
 def auroc_covers(truth: float, data: Scores) -> bool:
     """Say whether the interval of one simulated AUROC holds the true one."""
-    return _holds(macro_auroc(data.gold, data.score, np.zeros(data.gold.size, dtype=np.int64), data.drawn), truth)
+    return holds(macro_auroc(data.gold, data.score, np.zeros(data.gold.size, dtype=np.int64), data.drawn), truth)
 
 
 def aupr_covers(truth: float, data: Scores) -> bool:
@@ -89,17 +62,13 @@ def aupr_covers(truth: float, data: Scores) -> bool:
     def statistic(keep: np.ndarray) -> float | None:
         return average_precision(data.gold[keep], data.score[keep])
 
-    return _holds(jackknife(statistic, data.drawn, data.gold.size), truth)
+    return holds(jackknife(statistic, data.drawn, data.gold.size), truth)
 
 
 def true_aupr(truth: float) -> float:
     """Return the AUPR of half a million scores whose AUROC is the truth, half of them anomalous."""
     many = scores(np.random.default_rng(0), truth, 0.0, 25_000, pure=False)
     return average_precision(many.gold, many.score) or 0.0
-
-
-def _holds(estimate: Estimate, truth: float) -> bool:
-    return estimate.low is not None and estimate.high is not None and estimate.low <= truth <= estimate.high
 
 
 def null_comparison(
@@ -111,24 +80,14 @@ def null_comparison(
     parts = np.zeros(difference.size, dtype=np.int64)
     effect = main_effect(difference[None], parts, sampling_of(clusters), seed)
     mcnemar = mcnemar_mid_p(int(np.sum(difference > 0)), int(np.sum(difference < 0)))
-    return (effect.p_value or 0) < 0.05, mcnemar < 0.05, _holds(effect.difference, 0.0)
+    return (effect.p_value or 0) < 0.05, mcnemar < 0.05, holds(effect.difference, 0.0)
 
 
 def null_pairs(generator: np.random.Generator, rate: float, items: int) -> tuple[bool, bool]:
     """Compare two cells of equal truth, each item a cluster: (McNemar mid-p rejects, interval holds zero)."""
     difference = (generator.random(items) < rate).astype(float) - (generator.random(items) < rate)
     effect = main_effect(difference[None], np.zeros(items, dtype=np.int64), sampling_of(items, 1))
-    return (effect.p_value or 0) < 0.05, _holds(effect.difference, 0.0)
-
-
-def percent(hits: list[bool]) -> str:
-    """Write a share in percent with one decimal."""
-    return f"{100 * np.mean(hits):.1f}"
-
-
-def repeat(simulations: int, draw: Callable[[int], object]) -> list:
-    """Run a simulation many times."""
-    return [draw(number) for number in range(simulations)]
+    return (effect.p_value or 0) < 0.05, holds(effect.difference, 0.0)
 
 
 def print_rates(simulations: int) -> None:
@@ -171,11 +130,6 @@ def print_pairs(simulations: int) -> None:
         print(f"| {rate} | {items} | {shares} |", flush=True)
 
 
-def zeros(items: int) -> np.ndarray:
-    """Put all items into one class."""
-    return np.zeros(items, dtype=np.int64)
-
-
 def detection_covers(
     generator: np.random.Generator, rate: float, correlation: float, clusters: int
 ) -> tuple[bool, bool, bool]:
@@ -192,9 +146,9 @@ def detection_covers(
     hit, alarm = ndtri(rate), ndtri(alarm_rate)
     precision = 0.01 * rate / (0.01 * rate + 0.99 * alarm_rate)
     return (
-        found.d_prime.low is None or _holds(found.d_prime, hit - alarm),
-        found.criterion.low is None or _holds(found.criterion, -(hit + alarm) / 2),
-        _holds(precision_at(0.01, recall, overkill), precision),
+        found.d_prime.low is None or holds(found.d_prime, hit - alarm),
+        found.criterion.low is None or holds(found.criterion, -(hit + alarm) / 2),
+        holds(precision_at(0.01, recall, overkill), precision),
     )
 
 
@@ -241,12 +195,105 @@ def print_detection(simulations: int) -> None:
         print(f"| {rate} | {clusters} | {correlation} | {shares} |", flush=True)
 
 
+WORDINGS, GRID_RATE, STEP = 3, 0.7, 0.1
+
+
+def grid_cells(generator: np.random.Generator, correlation: float, clusters: int, step: float) -> np.ndarray:
+    """Draw a grid of two ingredients that do nothing and three wordings `step` apart, shape (2, 2, 3, items)."""
+    rates = GRID_RATE + step * (np.arange(WORDINGS) - 1)
+    drawn = [answers(generator, rate, correlation, clusters) for _ in range(4) for rate in rates]
+    return np.array(drawn).reshape(2, 2, WORDINGS, clusters * ITEMS)
+
+
+def gridholds(
+    generator: np.random.Generator, correlation: float, clusters: int, seed: int
+) -> tuple[bool, bool, bool, bool, bool, float, float]:
+    """Say how the first ingredient, its interaction with the second, and the wordings come out."""
+    drawn, parts = sampling_of(clusters), zeros(clusters * ITEMS)
+    cells = grid_cells(generator, correlation, clusters, 0.0)
+    pairs = cells.reshape(2, -1, parts.size)
+    effect = main_effect(pairs[1] - pairs[0], parts, drawn, seed)
+    odds = combine(list(np.moveaxis(pairs, 1, 0)), (-1, 1), parts, drawn, "log-odds")
+    quads = [cells[:, :, word].transpose(1, 0, 2).reshape(4, -1) for word in range(WORDINGS)]
+    crossed = interaction(quads, parts, drawn)
+    names = ("class", "standard", "wording", "item")
+    shares = [
+        100 * (explained_by("wording", variance_shares(grid, names)) or 0.0)
+        for grid in (cells, grid_cells(generator, correlation, clusters, STEP))
+    ]
+    held = (holds(effect.difference, 0), holds(odds, 0), holds(crossed.risk, 0), holds(crossed.log_odds, 0))
+    return (effect.p_value or 0) < 0.05, *held, shares[0], shares[1]
+
+
+def print_grid(simulations: int) -> None:
+    """Print type I error and coverage of effects over a whole grid, and mean shares of the variance in percent."""
+    print(
+        "\n| rate | clusters | ICC | sign-flip | effect | its log-odds | interaction | its log-odds"
+        " | share of equal wordings | share of wordings ten points apart |\n" + "|--" * 10 + "|"
+    )
+    for clusters, correlation in product((15, 50), CORRELATIONS):
+        generator = np.random.default_rng([clusters, int(10 * correlation), 6])
+        found = [gridholds(generator, correlation, clusters, seed) for seed in range(simulations)]
+        *rates, equal, apart = zip(*found, strict=True)
+        shares = [*(percent(list(column)) for column in rates), f"{np.mean(equal):.1f}", f"{np.mean(apart):.1f}"]
+        print(f"| {GRID_RATE} | {clusters} | {correlation} | {' | '.join(shares)} |", flush=True)
+
+
+def bootstrap_covers(generator: np.random.Generator, right: np.ndarray, clusters: int, rate: float) -> bool:
+    """Say whether the percentile interval of 1,000 cluster resamples holds the rate."""
+    means = right.reshape(clusters, ITEMS).mean(axis=1)
+    resampled = means[generator.integers(0, clusters, (1000, clusters))].mean(axis=1)
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return bool(low <= rate <= high)
+
+
+def print_recipes(simulations: int) -> None:
+    """Print the coverage of the usual intervals of a rate beside ours."""
+    print(
+        "\n| rate | clusters | ICC | percentile bootstrap | Korn and Graubard alone | ours |\n" + "|--" * 6 + "|"
+    )
+    for rate, clusters in product((0.9, 0.97), (5, 10, 15)):
+        generator = np.random.default_rng([int(100 * rate), clusters, 7])
+        found = []
+        for _ in range(simulations):
+            right = answers(generator, rate, 0.2, clusters)
+            drawn = sampling_of(clusters)
+            ours = simple_rate(right, zeros(right.size), drawn)
+            with mock.patch("vlm_eval.metrics.rates.ADDED_OUTCOMES", 0.0):
+                alone = simple_rate(right, zeros(right.size), drawn)
+            usual = bootstrap_covers(generator, right, clusters, rate)
+            found.append((usual, holds(alone, rate), holds(ours, rate)))
+        shares = " | ".join(percent(list(column)) for column in zip(*found, strict=True))
+        print(f"| {rate} | {clusters} | 0.2 | {shares} |", flush=True)
+
+
+def print_closest(simulations: int) -> None:
+    """Print the mean AUROC of the closest of equally hard defect types, and what chance makes of it."""
+    print(
+        "\n| true AUROC | types | items a type | one-versus-one | closest | closest by chance |\n"
+        + "|--" * 6
+        + "|"
+    )
+    for truth, types, items in product((0.75,), (8,), (10, 20, 50)):
+        generator = np.random.default_rng([types, items, 8])
+        gold = np.repeat([0, 1], types * items)
+        kinds = ["normal"] * (types * items) + [str(kind) for kind in range(types) for _ in range(items)]
+        found = []
+        for seed in range(max(1, simulations // 10)):
+            score = generator.normal(size=gold.size) + gold * 2**0.5 * ndtri(truth)
+            one = one_versus(gold, score, kinds, zeros(gold.size), seed)
+            found.append((one.average or 0.0, one.closest or 0.0, one.closest_by_chance or 0.0))
+        means = " | ".join(f"{value:.2f}" for value in np.mean(found, axis=0))
+        print(f"| {truth} | {types} | {items} | {means} |", flush=True)
+
+
 def print_choices(simulations: int) -> None:
     """Print the coverage of the cross-fitted choice and how often the tied set holds the best of the cells."""
     print(
-        "\n| rate of the best | cells | others worse by | cross-fitted | on the same items | best is in the set |"
+        "\n| rate of the best | cells | others worse by | cross-fitted | on the same items | best is in the set"
+        " | five folds |"
     )
-    print("|--" * 6 + "|")
+    print("|--" * 7 + "|")
     for rate, cells, gap in product((0.7,), (2, 20), (0.0, 0.05)):
         generator = np.random.default_rng([cells, int(100 * gap), 4])
         drawn = sampling_of(30, 10)
@@ -258,7 +305,11 @@ def print_choices(simulations: int) -> None:
             choice = choose(right, zeros(300), drawn, seed)
             truth = float(np.mean([rates[cell] for cell in choice.chosen]))
             same = simple_rate(right[choice.best or 0], zeros(300), drawn)
-            found.append((_holds(choice.honest, truth), _holds(same, rates[choice.best or 0]), 0 in choice.tied))
+            with mock.patch("vlm_eval.metrics.choosing.FOLDS", 5):
+                five = choose(right, zeros(300), drawn, seed)
+            of_five = float(np.mean([rates[cell] for cell in five.chosen]))
+            held = (holds(choice.honest, truth), holds(same, rates[choice.best or 0]), 0 in choice.tied)
+            found.append((*held, holds(five.honest, of_five)))
         shares = " | ".join(percent(list(column)) for column in zip(*found, strict=True))
         print(f"| {rate} | {cells} | {gap} | {shares} |", flush=True)
 
@@ -275,8 +326,8 @@ def labels_cover(
     label = np.where(generator.random(1000) < probability, truth, np.nan)
     flat = np.full(1000, max(np.mean(~np.isnan(label)), 1e-3))
     return (
-        _holds(prediction_powered(judged, label, probability, drawn), 0.7),
-        _holds(prediction_powered(judged, label, flat, drawn), 0.7),
+        holds(prediction_powered(judged, label, probability, drawn), 0.7),
+        holds(prediction_powered(judged, label, flat, drawn), 0.7),
     )
 
 
@@ -297,6 +348,9 @@ TABLES: dict[str, Callable[[int], None]] = {
     "comparisons": print_comparisons,
     "pairs": print_pairs,
     "detection": print_detection,
+    "grid": print_grid,
+    "recipes": print_recipes,
+    "closest": print_closest,
     "choices": print_choices,
     "labels": print_labels,
 }

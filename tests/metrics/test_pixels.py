@@ -1,8 +1,6 @@
-from itertools import pairwise
-
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import integrate, ndimage
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
 
 from vlm_eval.metrics.pixels import per_region_overlap, pixel_metrics
@@ -28,30 +26,32 @@ def test_pooled_pixels_agree_with_scikit_learn(digits: int) -> None:
     assert (found.pixels, found.anomalous, found.regions) == (score.size, int(gold.sum()), 3)
 
 
-def aupro_by_thresholds(maps: list, masks: list, limit: float = 0.3) -> float:
-    """Follow the definition threshold by threshold."""
+def aupro_by_thresholds(maps: list, masks: list, ignored: list, limit: float = 0.3) -> float:
+    """Follow the definition threshold by threshold, with SciPy's trapezoids under the curve up to the limit."""
     points = [(0.0, 0.0)]
     for cut in np.unique(np.concatenate(maps))[::-1]:
         overlaps, alarms, normal = [], 0, 0
-        for score, mask in zip(maps, masks, strict=True):
-            regions, count = ndimage.label(mask, structure=np.ones((3, 3)))
+        for score, mask, ignore in zip(maps, masks, ignored, strict=True):
+            regions, count = ndimage.label(mask & ~ignore, structure=np.ones((3, 3)))
             overlaps += [np.mean(score[regions == number] >= cut) for number in range(1, count + 1)]
-            alarms, normal = alarms + np.sum((score >= cut) & ~mask), normal + np.sum(~mask)
+            alarms += np.sum((score >= cut) & ~mask & ~ignore)
+            normal += np.sum(~mask & ~ignore)
         points.append((alarms / normal, np.mean(overlaps)))
-    rates, overlap = np.array(points).T
-    fine = np.sort(np.append(rates[rates <= limit], limit))
-    area = 0.0
-    for low, high in pairwise(fine):
-        left = overlap[rates <= low].max()
-        right = np.interp(high, rates, overlap) if high == limit else overlap[np.flatnonzero(rates == high)[0]]
-        area += (high - low) * (left + right) / 2
-    return area / limit
+    inside = [point for point in points if point[0] <= limit]
+    (low, before), (high, after) = inside[-1], points[len(inside)]
+    end = before + (after - before) * (limit - low) / (high - low)
+    rates, overlap = np.array([*inside, (limit, end)]).T
+    return float(integrate.trapezoid(overlap, rates)) / limit
 
 
-@pytest.mark.parametrize("digits", [1, 2])
-def test_aupro_follows_the_definition(digits: int) -> None:
+@pytest.mark.parametrize("digits", [1, 2, 6])
+@pytest.mark.parametrize("ignoring", [False, True])
+def test_aupro_follows_the_definition(digits: int, ignoring: bool) -> None:
     maps, masks = draw(1, digits)
-    assert pixel_metrics(maps, masks).aupro == pytest.approx(aupro_by_thresholds(maps, masks), abs=2e-3)
+    ignored = [np.zeros(mask.shape, dtype=bool) for mask in masks]
+    if ignoring:
+        ignored[0][:, 14:] = ignored[1][3:8] = True
+    assert pixel_metrics(maps, masks, ignored).aupro == pytest.approx(aupro_by_thresholds(maps, masks, ignored))
 
 
 def test_a_perfect_map_scores_one_and_a_constant_one_by_chance() -> None:
@@ -95,3 +95,11 @@ def test_shapes_that_do_not_match_are_refused() -> None:
         pixel_metrics([np.zeros((2, 3))], [np.zeros((3, 2), dtype=bool)])
     with pytest.raises(ValueError, match="one each"):
         pixel_metrics([np.zeros((2, 3))], [])
+
+
+def test_masks_of_0_and_255_are_refused() -> None:
+    score, mask = np.zeros((2, 2)), np.zeros((2, 2), dtype=bool)
+    with pytest.raises(ValueError, match="make it boolean"):
+        pixel_metrics([score], [mask.astype(np.uint8) * 255])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="make it boolean"):
+        pixel_metrics([score], [mask], [mask.astype(np.uint8)])  # type: ignore[list-item]

@@ -1,5 +1,6 @@
 """Confusion matrices with the items that made no claim in a column of their own."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,8 +31,8 @@ def tabulate(
     row_of = {name: index for index, name in enumerate(rows)}
     column_of = {name: index for index, name in enumerate(columns)}
     counts = np.zeros((len(rows), len(columns)), dtype=np.int64)
-    for gold_name, claimed_name in zip(gold, claimed, strict=True):
-        counts[row_of[gold_name], column_of[claimed_name]] += 1
+    for (gold_name, claimed_name), found in Counter(zip(gold, claimed, strict=True)).items():
+        counts[row_of[gold_name], column_of[claimed_name]] = found
     return Confusion(tuple(rows), tuple(columns), counts)
 
 

@@ -13,6 +13,10 @@ from vlm_eval.metrics.sampling import Sampling, variance
 
 _TAIL = (1 - LEVEL) / 2
 
+Cells = Sequence[tuple[str, Mapping[str, Hashable]]]
+"""Name of each cell and its level of each ingredient that applies to it."""
+Settings = frozenset[tuple[str, Hashable]]
+
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
@@ -25,28 +29,52 @@ class Contrast:
     unmatched: tuple[str, ...]  # cells at either level without a partner
 
 
-def contrasts(cells: Sequence[tuple[str, Mapping[str, Hashable]]]) -> list[Contrast]:
+class Grid:
+    """The cells of a grid by their settings.
+
+    A setting that a cell lacks does not apply to it (a reference seed where no reference is shown), so such a cell
+    is the partner of every cell that agrees with it in the others.
+    """
+
+    def __init__(self, cells: Cells) -> None:
+        self._by_names: dict[frozenset[str], dict[Settings, str]] = {}
+        for cell, settings in cells:
+            self._by_names.setdefault(frozenset(settings), {})[frozenset(settings.items())] = cell
+
+    def find(self, settings: Mapping[str, Hashable], *needed: str) -> str | None:
+        """Return the cell with these settings, or one to which some of them apply, `needed` among them."""
+        for names in sorted(self._by_names, key=len, reverse=True):
+            if names <= settings.keys() and names.issuperset(needed):
+                cell = self._by_names[names].get(frozenset((name, settings[name]) for name in names))
+                if cell is not None:
+                    return cell
+        return None
+
+
+def contrasts(cells: Cells) -> list[Contrast]:
     """List every level of every ingredient against the ingredient's first level, in the order of the cells."""
     ingredients = list(dict.fromkeys(name for _, settings in cells for name in settings))
+    grid = Grid(cells)
     found = []
     for ingredient in ingredients:
         levels = list(dict.fromkeys(settings[ingredient] for _, settings in cells if ingredient in settings))
-        found += [_contrast(cells, ingredient, levels[0], level) for level in levels[1:]]
+        found += [_contrast(cells, grid, ingredient, levels[0], level) for level in levels[1:]]
     return [contrast for contrast in found if contrast.pairs]
 
 
-def _contrast(
-    cells: Sequence[tuple[str, Mapping[str, Hashable]]], ingredient: str, baseline: Hashable, level: Hashable
-) -> Contrast:
-    def rest(settings: Mapping[str, Hashable]) -> frozenset[tuple[str, Hashable]]:
-        return frozenset((name, value) for name, value in settings.items() if name != ingredient)
-
-    at_level = {rest(own): cell for cell, own in cells if ingredient in own and own[ingredient] == level}
-    at_baseline = {rest(own): cell for cell, own in cells if ingredient in own and own[ingredient] == baseline}
-    pairs = tuple((cell, at_level[others]) for others, cell in at_baseline.items() if others in at_level)
-    alone = [cell for others, cell in at_baseline.items() if others not in at_level]
-    alone += [cell for others, cell in at_level.items() if others not in at_baseline]
-    return Contrast(ingredient, baseline, level, pairs, tuple(alone))
+def _contrast(cells: Cells, grid: Grid, ingredient: str, baseline: Hashable, level: Hashable) -> Contrast:
+    pairs: dict[tuple[str, str], None] = {}
+    involved: list[str] = []
+    for side in (baseline, level):
+        for cell, own in cells:
+            if ingredient not in own or own[ingredient] != side:
+                continue
+            involved.append(cell)
+            other = grid.find({**own, ingredient: level if side == baseline else baseline}, ingredient)
+            if other is not None:
+                pairs[(cell, other) if side == baseline else (other, cell)] = None
+    paired = {cell for pair in pairs for cell in pair}
+    return Contrast(ingredient, baseline, level, tuple(pairs), tuple(one for one in involved if one not in paired))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """How well accused marks match gold ones, the best that marks allow, and chance."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from math import comb
 
@@ -18,7 +18,7 @@ class MarkMatch:
     iou: float | None
 
 
-def mark_match(accused: Collection[int], gold: Collection[int]) -> MarkMatch:
+def mark_match(accused: Collection[Hashable], gold: Collection[Hashable]) -> MarkMatch:
     """Compare the accused marks with the gold ones, as sets."""
     said, true = set(accused), set(gold)
     shared, either = len(said & true), len(said | true)
@@ -56,12 +56,12 @@ def chance_match(accused: int, gold: int, marks: int) -> MarkMatch:
 class Coverage:
     """What the marks themselves allow, whatever is accused."""
 
-    best_mark: int | None
+    best_mark: str | int | None
     best_iou: float  # of one mark's region with the gold mask
     covered: float  # share of the gold mask under any mark
 
 
-def oracle_coverage(regions: Mapping[int, BoolArray], gold: BoolArray) -> Coverage:
+def oracle_coverage(regions: Mapping[str, BoolArray] | Mapping[int, BoolArray], gold: BoolArray) -> Coverage:
     """Return the best that any answer by marks could reach.
 
     Args:
@@ -73,7 +73,8 @@ def oracle_coverage(regions: Mapping[int, BoolArray], gold: BoolArray) -> Covera
     """
     if not gold.any():
         raise ValueError("the gold mask is empty: coverage is about anomalous items only")
-    best, best_iou, covered = None, 0.0, np.zeros_like(gold)
+    best: str | int | None = None
+    best_iou, covered = 0.0, np.zeros_like(gold)
     for mark, region in regions.items():
         if region.shape != gold.shape:
             raise ValueError(f"the region of mark {mark} has the shape {region.shape}, the gold mask {gold.shape}")

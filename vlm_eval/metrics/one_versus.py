@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -65,16 +66,27 @@ def one_versus(
 
 
 def _minimum_by_chance(beaten: FloatArray, kind: IntArray, parts: IntArray, seed: int) -> float:
-    generator = np.random.default_rng(seed)
     sizes = np.bincount(kind)
     centred = beaten - _means(beaten, parts) + beaten.mean()  # equally hard, whichever part they come from
-    members = [np.flatnonzero(parts == part) for part in np.unique(parts)]
-    minima = []
-    for _ in range(SHUFFLES):
-        for inside in members:
-            centred[inside] = generator.permutation(centred[inside])
-        minima.append((np.bincount(kind, weights=centred) / sizes).min())
+    inside = np.argsort(parts, kind="stable")  # the items of each part stand together
+    centred, kind = centred[inside], kind[inside]
+    _, own = np.unique(parts, return_counts=True)
+    shuffled = _shuffles(tuple(int(size) for size in own), seed)
+    minima = [(np.bincount(kind, weights=centred[order]) / sizes).min() for order in shuffled]
     return float(np.clip(np.mean(minima), 0, 1))
+
+
+@lru_cache(maxsize=2)
+def _shuffles(sizes: tuple[int, ...], seed: int) -> IntArray:
+    """Shuffle the items within each part, shape (shuffles, items): the cells of a grid share their items."""
+    generator = np.random.default_rng(seed)
+    ends = np.cumsum(sizes)
+    parts = [np.arange(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+    shuffled = np.empty((SHUFFLES, int(ends[-1])), dtype=np.int64)
+    for row in shuffled:
+        parts = [generator.permutation(part) for part in parts]
+        row[:] = np.concatenate(parts)
+    return shuffled
 
 
 def _means(values: FloatArray, parts: IntArray) -> FloatArray:

@@ -41,7 +41,7 @@ def pixel_metrics(
         ignored: pixels of each picture that count for nothing, or None; regions are what is left of them.
 
     Raises:
-        ValueError: numbers or shapes do not match.
+        ValueError: numbers or shapes do not match, or a mask holds other values than True and False.
     """
     left_out = list(ignored) or [None] * len(maps)
     _check(maps, masks, left_out)
@@ -79,6 +79,9 @@ def _check(maps: Sequence[FloatArray], masks: Sequence[BoolArray], ignored: Sequ
             raise ValueError(
                 f"picture {index}: the score map is {score.shape}, the mask {mask.shape}; make them equal"
             )
+        wrong = [own.dtype for own in (mask, ignore) if own is not None and own.dtype != np.bool_]
+        if wrong:  # ~ of a mask of 0 and 255 would choose pixels by number
+            raise ValueError(f"picture {index}: a mask of {wrong[0]}; make it boolean, such as mask > 0")
 
 
 def false_positive_rate_at(recall: float, gold: IntArray, score: FloatArray) -> float | None:

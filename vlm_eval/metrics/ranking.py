@@ -47,11 +47,14 @@ class _Curve:
 
 def _curve(gold: IntArray, score: FloatArray) -> _Curve:
     order = np.argsort(-score, kind="stable")
-    ordered = score[order]
-    last_of_tie = np.append(ordered[1:] != ordered[:-1], True)
-    found = np.cumsum(gold[order], dtype=np.float64)[last_of_tie]
+    return _sorted_curve(gold[order], score[order])
+
+
+def _sorted_curve(gold: IntArray, score: FloatArray) -> _Curve:
+    last_of_tie = np.append(score[1:] != score[:-1], True)
+    found = np.cumsum(gold, dtype=np.float64)[last_of_tie]
     flagged = np.arange(1, score.size + 1, dtype=np.float64)[last_of_tie]
-    return _Curve(ordered[last_of_tie], found, flagged)
+    return _Curve(score[last_of_tie], found, flagged)
 
 
 def average_precision(gold: IntArray, score: FloatArray) -> float | None:
@@ -61,7 +64,16 @@ def average_precision(gold: IntArray, score: FloatArray) -> float | None:
     """
     if undefined_reason(gold, score):
         return None
-    curve = _curve(gold, score)
+    return _precision_of(_curve(gold, score))
+
+
+def average_precision_of_sorted(gold: IntArray, score: FloatArray) -> float | None:
+    """Return the average precision of finite scores in falling order, or None where one class is absent."""
+    anomalous = int(np.count_nonzero(gold))
+    return None if anomalous in (0, gold.size) else _precision_of(_sorted_curve(gold, score))
+
+
+def _precision_of(curve: _Curve) -> float:
     steps = np.diff(curve.true_positives, prepend=0.0) / curve.true_positives[-1]
     return float(np.sum(steps * curve.true_positives / curve.flagged))
 

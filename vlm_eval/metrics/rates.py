@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import betaincinv, stdtrit
 
 from vlm_eval.metrics.estimate import LEVEL, Estimate, FloatArray, IntArray, undefined
-from vlm_eval.metrics.sampling import Sampling, variance
+from vlm_eval.metrics.sampling import Sampling, compact, variance
 
 _TAIL = (1 - LEVEL) / 2
 ADDED_OUTCOMES = 2.0
@@ -47,7 +47,7 @@ def rate(
     if not counted.any():
         return undefined("no items")
     hits, trials, parts, drawn = hits[counted], trials[counted], parts[counted], drawn.subset(counted)
-    present, parts = np.unique(parts, return_inverse=True)
+    present, parts = compact(parts)
     weights = np.ones(present.size) if part_weights is None else part_weights[present]
     item_weights = (weights / weights.sum() / np.bincount(parts, weights=trials))[parts]
     by_part = np.bincount(parts, weights=hits) / np.bincount(parts, weights=trials)

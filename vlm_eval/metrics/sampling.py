@@ -34,13 +34,18 @@ class Sampling:
 
     def subset(self, keep: BoolArray) -> "Sampling":
         """Keep some items; clusters without items vanish."""
-        kept, cluster_of_item = np.unique(self.cluster_of_item[keep], return_inverse=True)
-        _, strata = np.unique(self.stratum_of_cluster[kept], return_inverse=True)
-        return Sampling(cluster_of_item.astype(np.int64), strata.astype(np.int64))
+        kept, cluster_of_item = compact(self.cluster_of_item[keep])
+        return Sampling(cluster_of_item, compact(self.stratum_of_cluster[kept])[1])
 
     def totals(self, influence: FloatArray) -> FloatArray:
         """Sum a number an item to a number a cluster."""
         return np.bincount(self.cluster_of_item, weights=influence, minlength=self.clusters).astype(np.float64)
+
+
+def compact(codes: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the codes that occur, sorted, and every item's place among them, as np.unique; codes from 0 on."""
+    present = np.bincount(codes) > 0
+    return np.flatnonzero(present), (np.cumsum(present) - 1)[codes]
 
 
 def sampling(groups: Sequence[str], classes: Sequence[str]) -> Sampling:

@@ -24,6 +24,7 @@ class VarianceShare:
     component: float  # variance of the outcome, at least 0
     share: float | None  # of the sum of all components; None where nothing varies
     levels: int  # of its factors, multiplied
+    signed: float  # the unbiased estimate of the component, which may be negative where there is little to find
 
 
 def variance_shares(values: FloatArray, factors: Sequence[str]) -> list[VarianceShare]:
@@ -44,22 +45,35 @@ def variance_shares(values: FloatArray, factors: Sequence[str]) -> list[Variance
     axes = range(values.ndim)
     sources = [source for size in range(1, values.ndim + 1) for source in combinations(axes, size)]
     squares = {source: _mean_square(values, source) for source in sources}
-    found = {}
+    found: dict[tuple[int, ...], float] = {}
     for source in sources:
         above = [other for other in sources if set(source) <= set(other)]
         signed = sum((-1) ** (len(other) - len(source)) * squares[other] for other in above)
         rest = np.prod([values.shape[axis] for axis in axes if axis not in source])
-        found[source] = max(0.0, float(signed / rest))
-    total = sum(found.values())
+        found[source] = float(signed / rest)
+    total = sum(max(0.0, signed) for signed in found.values())
     return [
         VarianceShare(
             source=tuple(factors[axis] for axis in source),
-            component=component,
-            share=component / total if total > 1e-15 else None,
+            component=max(0.0, signed),
+            share=max(0.0, signed) / total if total > 1e-15 else None,
             levels=int(np.prod([values.shape[axis] for axis in source])),
+            signed=signed,
         )
-        for source, component in found.items()
+        for source, signed in found.items()
     ]
+
+
+def explained_by(factor: str, shares: Sequence[VarianceShare]) -> float | None:
+    """Return the share of the variance in which a factor has a part: its own and its interactions, in [0, 1].
+
+    The source of all factors, which holds the noise, is left out. Components are summed before they are cut off at
+    0: cut off one by one they find something in pure noise. None where nothing varies.
+    """
+    most = max((len(share.source) for share in shares), default=0)
+    total = sum(share.signed for share in shares)
+    own = sum(share.signed for share in shares if factor in share.source and len(share.source) < most)
+    return min(1.0, max(0.0, own / total)) if total > 1e-15 else None
 
 
 def _mean_square(values: FloatArray, source: tuple[int, ...]) -> float:
