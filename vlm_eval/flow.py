@@ -9,7 +9,7 @@ learns which model answers, a scorer never learns which model spoke. Everything 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 Scalar = str | int | float | bool | None
 Modality = Literal["image", "point-cloud", "time-series", "video", "medical"]
@@ -51,7 +51,7 @@ class Gold:
     defect_type: str | None = None
     accepted: tuple[str, ...] = ()  # answers that name the anomaly rightly: the name first, then its synonyms
     category: str | None = None  # broad category
-    masks: tuple[Path, ...] = ()  # images whose non-zero pixels, united, are the anomaly
+    masks: tuple[Path, ...] = ()  # images whose non-zero pixels, united, are the anomaly; of clouds see views.gold
     boxes: tuple[Box, ...] = ()
     marks: tuple[int, ...] = ()
     intervals: tuple[tuple[float, float], ...] = ()  # of a series, in its own time unit
@@ -66,6 +66,17 @@ class Standard:
     abnormal: str | None = None  # continues "It may have defects such as ..."
     rules: tuple[str, ...] = ()  # sentences, numbered by the template
     source: str | None = None  # where the words come from, when they are quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation of a recipe with its parameters, sorted by name."""
+
+    operation: str
+    parameters: tuple[tuple[str, Scalar], ...] = ()
+
+
+Recipe = tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +96,14 @@ class Sample:
     standard: Standard | None = None
     candidate_labels: tuple[Label, ...] = ()
     question: str | None = None  # replaces the domain's own question in the vqa layout
+    recipe: Recipe = ()  # the steps from a source to the pictures of it; none: the file is the picture
     references: tuple[Path, ...] = ()  # its own normal references (template/test pairs)
+    reference_recipe: Recipe | None = None  # the steps of its own references, where they differ from its own
+    marking: Recipe = ()  # the steps that draw numbered marks on the query, where no marked picture is given
     marked: Path | None = None  # the same picture with numbered marks
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One operation of a recipe with its parameters, sorted by name."""
-
-    operation: str
-    parameters: tuple[tuple[str, Scalar], ...] = ()
-
-
-Recipe = tuple[Step, ...]
 Renderer = Callable[[Path, Recipe], bytes]
 
 
@@ -150,7 +155,7 @@ class Prompt:
 class Model:
     """What identifies a model; all of it is part of every request's key."""
 
-    family: str  # openai, llava, blip2, auto, scripted, replay
+    family: str  # openai, llava, blip2, auto, scripted, replay, baseline
     checkpoint: str
     revision: str | None = None
     dtype: str | None = None
@@ -216,6 +221,10 @@ class Answer:
     served_model: str | None = None
     latency: float | None = None  # seconds
     sent: tuple[str, ...] = ()  # SHA-256 of the picture bytes that were sent, in order
+    reasoning_tokens: int | None = None  # of the completion tokens
+    lost: int = 0  # earlier attempts whose answer may have been made, and charged, but did not arrive
+    score_map: bytes | None = None  # of a baseline: npy of scores, rows x columns, over the first query picture
+    score_map_digest: str | None = None  # SHA-256 of the map, where the answer is stored and the map is a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +234,7 @@ class Failure:
     kind: FailureKind
     message: str
     attempts: int = 1
+    lost: int = 0  # of the attempts: those whose answer may have been made, and charged, but did not arrive
 
 
 Outcome = Answer | Failure
@@ -250,6 +260,7 @@ class Question:
     reply_fields: tuple[ReplyField, ...] = ()
     image_roles: tuple[Role, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)  # of a multiple-choice question
+    marks: Mapping[str, str] = field(default_factory=dict)  # shown marks: "left top right bottom" in pixels, or ""
     round: int = 0
     repeat: int = 0
 
@@ -283,6 +294,7 @@ class Capabilities:
     yes_no: bool = False  # Generation.yes_no
     beams: bool = False  # Generation.beams above 1
     remote: bool = False  # pictures leave this machine
+    support: bool = False  # reads no words: is shown the query and the normal pictures to compare it with
 
 
 class Backend(Protocol):
@@ -309,4 +321,16 @@ class Scorer(Protocol):
 
     def judge(self, items: Sequence[Item]) -> Sequence[Judgement]:
         """Return one judgement an item, in order."""
+        ...
+
+
+@runtime_checkable
+class RepeatScorer(Protocol):
+    """A reading of all answers to one question together; its judgement is kept with the first of them."""
+
+    name: str
+    version: str
+
+    def judge_repeats(self, items: Sequence[Item]) -> Judgement:
+        """Return one judgement of every repeat of one sample in one cell and round."""
         ...

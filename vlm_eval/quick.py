@@ -10,6 +10,7 @@ from vlm_eval.runs.experiment import parse_experiment
 from vlm_eval.runs.frame import read_frame
 from vlm_eval.runs.plan import make_plan
 from vlm_eval.runs.runner import Listener, OpenBackend, execute
+from vlm_eval.runs.spending import open_budget
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +108,7 @@ def run(
         datasets=[Path(folder) for folder in datasets],
     )
     extra = {"open_with": open_with} if open_with else {}
-    result = execute(plan, Path(out), listener=listener, **extra)
+    result = execute(plan, Path(out), listener=listener, budget=open_budget(plan), **extra)
     if result.unavailable and not result.answered:
         raise VlmEvalError("Nothing could be asked: " + "; ".join(result.unavailable))
     return Run(Path(out))

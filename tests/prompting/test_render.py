@@ -109,7 +109,7 @@ def test_too_few_references_and_missing_marks_are_refused():
 def test_an_unknown_level_or_layout_is_refused():
     with pytest.raises(ExperimentError, match="naive, class, expert, rules"):
         render_prompt(sample(), "genius")
-    with pytest.raises(PromptError, match="chat, json, vqa"):
+    with pytest.raises(PromptError, match="Allowed: chat, "):
         render_prompt(sample(), "naive", layout="poem")
 
 
@@ -160,3 +160,46 @@ def test_ingredients_may_be_given_by_position_by_name_or_by_level():
 def test_a_template_outside_the_prompt_folders_is_not_found():
     with pytest.raises(PromptError, match="no template"):
         open_templates().source("../pyproject.toml")
+
+
+@pytest.mark.parametrize("layout", ["chat", "json", "vqa"])
+@pytest.mark.parametrize("domain", ["general", "medical", "pedestrian", "time-series", "point-cloud", "traffic"])
+def test_every_wording_says_the_same_in_other_words(layout, domain):
+    nouns = {"noun": "bolt", "plural": "bolts", "this": "bolt image", "of": "bolt"}
+    one = sample(domain=domain, nouns=nouns)
+    for more in ({}, {"class_info": True}, {"shots": 2}, {"marks": True}, {"class_info": True, "shots": 1}):
+        texts = [
+            render_prompt(one, Ingredients(**more, wording=wording), layout=layout).text for wording in range(4)
+        ]
+        assert len(set(texts)) == 4
+        for text in texts:
+            assert "  " not in text
+            assert ("anomalies" in text) or ("outliers" in text)
+            assert ("third" in text) == (more.get("shots") == 2)
+
+
+def test_a_wording_changes_the_task_and_nothing_else():
+    usual = render_prompt(sample(), Ingredients(class_info=True, standard=True, shots=1)).text
+    other = render_prompt(sample(), Ingredients(class_info=True, standard=True, shots=1, wording=2)).text
+    assert (
+        usual.replace(
+            "Please determine whether the second image given about the bolt contains anomalies or defects. "
+            "If yes, give a specific reason.",
+            "Look carefully at the second image given about the bolt and decide whether anomalies or defects can "
+            "be seen there. If they can, describe them.",
+        )
+        == other
+    )
+
+
+def test_an_unknown_wording_and_one_that_changes_nothing_are_refused(tmp_path):
+    with pytest.raises(PromptError, match=r"no wording 'mine'\. Allowed: 0 \(the usual words\), 1, 2, 3"):
+        render_prompt(sample(), Ingredients(wording="mine"))
+    (tmp_path / "wordings" / "mine").mkdir(parents=True)
+    (tmp_path / "wordings" / "mine" / "task.jinja").write_text("Find {{ findings }} in {{ subject }}.")
+    text = render_prompt(sample(), Ingredients(wording="mine"), prompts=[tmp_path]).text
+    assert text == "Find anomalies or defects in the image."
+    with pytest.raises(PromptError, match="changes nothing in the layout 'vqa'"):
+        render_prompt(sample(), Ingredients(wording="mine"), layout="vqa", prompts=[tmp_path])
+    with pytest.raises(PromptError, match="changes nothing"):
+        render_prompt(sample(question="What is it?"), Ingredients(wording=1), layout="vqa")

@@ -1,10 +1,14 @@
 """Ingredients, and the cells of an ablation grid."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 from vlm_eval.errors import ExperimentError
+
+Level = int | str
+"""A level of a factor: 0 for off, 1 for on, a number, or the name of a wording."""
 
 LEVELS: Mapping[str, Mapping[str, bool]] = {
     "naive": {},
@@ -17,6 +21,12 @@ LEVELS: Mapping[str, Mapping[str, bool]] = {
 INGREDIENTS = ("class", "standard", "reference", "marks")
 """The ingredients beside the task, which is always on."""
 
+ABLATED: Mapping[str, Sequence[Level]] = {"wording": (0, 1, 2, 3), "reference_seed": (0, 1, 2)}
+"""Levels of the factors that stand for many others, where only their name is given."""
+
+FACTORS = (*INGREDIENTS, *ABLATED)
+_WORDING_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
 
 @dataclass(frozen=True, slots=True)
 class Ingredients:
@@ -26,15 +36,19 @@ class Ingredients:
     standard: bool = False
     shots: int = 0  # number of normal reference pictures
     marks: bool = False
+    wording: Level = 0  # paraphrase of the task, a folder under `wordings/`; 0 for the words of the ingredients
+    reference_seed: int | None = None  # of the choice of reference pictures; None for the experiment's own
 
-    def levels(self) -> dict[str, int]:
-        """Return the level of each ingredient, 0 for off."""
-        return {
+    def levels(self) -> dict[str, Level]:
+        """Return the level of each ingredient, 0 for off; a reference seed only where it is a factor."""
+        levels: dict[str, Level] = {
             "class": int(self.class_info),
             "standard": int(self.standard),
             "reference": self.shots,
             "marks": int(self.marks),
+            "wording": self.wording,
         }
+        return levels if self.reference_seed is None else levels | {"reference_seed": self.reference_seed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +69,7 @@ def ingredients_of(level: str, *, shots: int = 0, marks: bool = False) -> Ingred
 
 
 def read_ingredients(
-    given: Ingredients | str | Iterable[str] | Mapping[str, int], shots: int | None = None
+    given: Ingredients | str | Iterable[str] | Mapping[str, Level], shots: int | None = None
 ) -> Ingredients:
     """Read ingredients from a level's name, from their own names, or from levels by name; `shots` overrides.
 
@@ -67,7 +81,7 @@ def read_ingredients(
     if not isinstance(given, Ingredients):
         levels = dict(given) if isinstance(given, Mapping) else dict.fromkeys(given, 1)
         levels.pop("task", None)
-        (cell,) = factorial({name: [int(level)] for name, level in levels.items()})
+        (cell,) = factorial({name: [level] for name, level in levels.items()})
         given = cell.ingredients
     if shots is not None:
         given = replace(given, shots=shots)
@@ -76,51 +90,97 @@ def read_ingredients(
     return given
 
 
-def cell_name(ingredients: Ingredients) -> str:
-    """Name a cell by what it holds, such as `task+class+reference`."""
+def cell_name(ingredients: Ingredients, usual_seed: int = 0) -> str:
+    """Name a cell by what it holds, such as `task+class+reference+seed2`; the usual seed is not told."""
     parts = ["task"]
     for name, level in ingredients.levels().items():
-        if level:
-            parts.append(name if level == 1 else f"{name}{level}")
+        if name == "reference_seed":
+            parts += [] if level == usual_seed else [f"seed{level}"]
+        elif level:
+            parts.append(name if level == 1 and name in INGREDIENTS else f"{name}{_suffix(level)}")
     return "+".join(parts)
 
 
-def factorial(factors: Mapping[str, Sequence[int]]) -> tuple[Cell, ...]:
-    """Cross the levels of ingredients; those not named stay off.
+def _suffix(level: Level) -> str:
+    return f"-{level}" if isinstance(level, str) else str(level)
+
+
+def ablation_levels(names: Iterable[str]) -> dict[str, list[Level]]:
+    """Return the grid of the factors named for an ablation: off and on, or as many levels as they stand for.
+
+    The seed of the references needs a reference picture: alone it is crossed with one.
+    """
+    named = [name.strip() for name in names]
+    grid: dict[str, list[Level]] = {name: list(ABLATED.get(name, (0, 1))) for name in named}
+    return grid if "reference_seed" not in grid or "reference" in grid else {"reference": [1], **grid}
+
+
+def factorial(factors: Mapping[str, Sequence[Level]], usual_seed: int = 0) -> tuple[Cell, ...]:
+    """Cross the levels of ingredients; those not named stay off. Without a reference its seeds are one cell.
 
     Args:
-        factors: levels by ingredient (`class`, `standard`, `marks`: 0 or 1; `reference`: counts of pictures).
+        factors: levels by factor (`class`, `standard`, `marks`: 0 or 1; `reference`: counts of pictures;
+            `wording`: 0, numbers or names of folders under `wordings/`; `reference_seed`: whole numbers).
+        usual_seed: the reference seed that a cell's name does not tell.
 
     Raises:
-        ExperimentError: an unknown ingredient, or a level that it cannot take.
+        ExperimentError: an unknown factor, a level that it cannot take, or seeds without a reference.
     """
-    for name, levels in factors.items():
-        _check_factor(name, levels)
-    cells = []
-    for combination in product(*factors.values()):
-        level = dict(zip(factors, combination, strict=True))
+    read = {name: _read_levels(name, levels) for name, levels in factors.items()}
+    if "reference_seed" in read and not any(read.get("reference", ())):
+        raise ExperimentError(
+            "reference_seed is in the grid, but no cell shows a reference picture. Add reference: [1] to the grid."
+        )
+    cells: dict[Ingredients, Cell] = {}
+    for combination in product(*read.values()):
+        level = dict(zip(read, combination, strict=True))
+        shots = int(level.get("reference", 0))
         ingredients = Ingredients(
             class_info=bool(level.get("class", 0)),
             standard=bool(level.get("standard", 0)),
-            shots=level.get("reference", 0),
+            shots=shots,
             marks=bool(level.get("marks", 0)),
+            wording=level.get("wording", 0),
+            reference_seed=int(level["reference_seed"]) if shots and "reference_seed" in level else None,
         )
-        cells.append(Cell(cell_name(ingredients), ingredients))
-    return tuple(cells)
+        cells[ingredients] = Cell(cell_name(ingredients, usual_seed), ingredients)
+    return tuple(cells.values())
 
 
-def _check_factor(name: str, levels: Sequence[int]) -> None:
-    if name not in INGREDIENTS:
+def _read_levels(name: str, given: Sequence[Level]) -> list[Level]:
+    """Check the levels of a factor; numbers may be written as text."""
+    if name not in FACTORS:
         raise ExperimentError(
-            f"Unknown ingredient {name!r} in the grid. Allowed: {', '.join(INGREDIENTS)} (the task is always on)."
+            f"Unknown ingredient {name!r} in the grid. Allowed: {', '.join(FACTORS)} (the task is always on)."
         )
+    levels: list[Level] = [_number(level) for level in given]
     if not levels or len(set(levels)) != len(levels):
         raise ExperimentError(
-            f"The levels of {name!r} are {list(levels)}; give each level once, such as [off, on]."
+            f"The levels of {name!r} are {list(given)}; give each level once, such as [off, on]."
         )
-    most = max(levels)
-    if min(levels) < 0 or (name != "reference" and most > 1):
-        raise ExperimentError(f"The levels of {name!r} are {list(levels)}; allowed are off and on.")
+    wrong = [level for level in levels if not _is_level(name, level)]
+    if wrong:
+        raise ExperimentError(
+            f"The levels of {name!r} are {list(given)}; {_ALLOWED.get(name, 'allowed are off and on')}."
+        )
+    return levels
+
+
+_ALLOWED = {
+    "reference": "allowed are numbers of pictures from 0 on",
+    "reference_seed": "allowed are whole numbers",
+    "wording": "allowed are 0 (the usual words) and names of folders under wordings/ (letters, digits, -, _)",
+}
+
+
+def _number(level: Level) -> Level:
+    return level if isinstance(level, str) and not re.fullmatch(r"-?\d+", level) else int(level)
+
+
+def _is_level(name: str, level: Level) -> bool:
+    if isinstance(level, str):
+        return name == "wording" and _WORDING_NAME.fullmatch(level) is not None
+    return name == "reference_seed" or (level >= 0 and (name in ("reference", "wording") or level <= 1))
 
 
 def levels_grid(levels: Sequence[str], shots: Sequence[int]) -> tuple[Cell, ...]:

@@ -49,16 +49,28 @@ class Templates:
         self.environment.filters["number_word"] = number_word
         self.environment.filters["or_list"] = or_list
 
-    def find(self, ingredient: str, domain: str) -> str:
-        """Return the template of an ingredient: the domain's own wording where there is one.
+    def find(self, ingredient: str, domain: str, wording: int | str = 0) -> str:
+        """Return the template of an ingredient: of the wording asked for, of the domain, or the usual one.
 
         Raises:
-            PromptError: there is no such template.
+            PromptError: there is no such template, or no such wording.
         """
-        for name in (f"domains/{domain}/{ingredient}.jinja", f"ingredients/{ingredient}.jinja"):
-            if self.path(name) is not None:
-                return name
+        folders = [f"domains/{domain}", "ingredients"]
+        if wording != 0:
+            self._check_wording(wording)
+            folders = [f"wordings/{wording}", *folders]
+        for folder in folders:
+            if self.path(f"{folder}/{ingredient}.jinja") is not None:
+                return f"{folder}/{ingredient}.jinja"
         raise PromptError(f"There is no template for {ingredient!r} under {', '.join(map(str, self.folders))}.")
+
+    def _check_wording(self, wording: int | str) -> None:
+        if not any((folder / "wordings" / str(wording)).is_dir() for folder in self.folders):
+            found = {path.name for folder in self.folders for path in folder.glob("wordings/*") if path.is_dir()}
+            raise PromptError(
+                f"There is no wording {wording!r}. Allowed: 0 (the usual words), {', '.join(sorted(found))}, or a "
+                "folder wordings/NAME with a task.jinja of your own in the folder that you give to --prompts."
+            )
 
     def path(self, name: str) -> Path | None:
         """Return the file behind a template's name, the first folder's first; never one outside these folders."""

@@ -1,7 +1,7 @@
 """Layouts: how the ingredients are put together, and what reply each one declares."""
 
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -44,6 +44,9 @@ class Layout(BaseModel):
         )
 
 
+Declared = TypeVar("Declared", bound=BaseModel)
+
+
 @lru_cache(maxsize=8)
 def read_layouts(templates: Templates) -> dict[str, Layout]:
     """Read every declared layout, a user's own before the shipped ones.
@@ -51,20 +54,31 @@ def read_layouts(templates: Templates) -> dict[str, Layout]:
     Raises:
         PromptError: a declaration has unknown keys or no template.
     """
-    layouts: dict[str, Layout] = {}
+    return read_declared(templates, "layouts", Layout)
+
+
+def read_declared(templates: Templates, kind: str, form: type[Declared]) -> dict[str, Declared]:
+    """Read what `KIND/KIND.yaml` declares of the templates beside it, a user's own before the shipped ones.
+
+    Raises:
+        PromptError: a declaration has unknown keys or no template.
+    """
+    found: dict[str, Declared] = {}
     for folder in reversed(templates.folders):
-        path = folder / "layouts" / "layouts.yaml"
+        path = folder / kind / f"{kind}.yaml"
         if not path.is_file():
             continue
         try:
             declared = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-            layouts |= {name: Layout.model_validate(value) for name, value in declared.items()}
+            found |= {name: form.model_validate(value) for name, value in declared.items()}
         except (ValidationError, yaml.YAMLError, AttributeError) as error:
-            raise PromptError(f"{path} does not declare layouts rightly: {error}") from error
-    for name in layouts:
-        if templates.path(f"layouts/{name}.jinja") is None:
-            raise PromptError(f"The layout {name!r} is declared but layouts/{name}.jinja does not exist.")
-    return layouts
+            raise PromptError(f"{path} does not declare {kind} rightly: {error}") from error
+    for name in found:
+        if templates.path(f"{kind}/{name}.jinja") is None:
+            raise PromptError(
+                f"The {kind.removesuffix('s')} {name!r} is declared but {kind}/{name}.jinja does not exist."
+            )
+    return found
 
 
 def find_layout(templates: Templates, name: str) -> Layout:

@@ -1,7 +1,7 @@
 """From a Sample and a cell's ingredients to a Prompt."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,17 @@ from typing import Any
 from jinja2 import TemplateError, UndefinedError
 
 from vlm_eval.errors import PromptError
-from vlm_eval.flow import Prompt, Sample, Standard, Turn, View
-from vlm_eval.prompting.cells import Ingredients, read_ingredients
+from vlm_eval.flow import Part, Prompt, Sample, Standard, Turn
+from vlm_eval.prompting.cells import Ingredients, Level, read_ingredients
 from vlm_eval.prompting.environment import Templates, open_templates, ordinal_word
 from vlm_eval.prompting.layouts import find_layout
-from vlm_eval.views.image import image_view
+from vlm_eval.views.open import open_views
+from vlm_eval.views.parts import open_parts
 
 
 def render_prompt(
     sample: Sample,
-    ingredients: Ingredients | str | Iterable[str] | Mapping[str, int] = "naive",
+    ingredients: Ingredients | str | Iterable[str] | Mapping[str, Level] = "naive",
     shots: int | None = None,
     layout: str = "chat",
     *,
@@ -78,8 +79,17 @@ def words_of(sample: Sample) -> Words:
 def render_text(
     sample: Sample, ingredients: Ingredients, layout: str, templates: Templates, *, yes_no: bool = False
 ) -> str:
-    """Render a prompt's words alone. Raises PromptError."""
-    return _render_words(words_of(sample), ingredients, layout, templates, yes_no)
+    """Render a prompt's words alone. Raises PromptError, also for a wording that changes none of them."""
+    words = words_of(sample)
+    text = _render_words(words, ingredients, layout, templates, yes_no)
+    usual = replace(ingredients, wording=0)
+    if ingredients.wording != 0 and text == _render_words(words, usual, layout, templates, yes_no):
+        raise PromptError(
+            f"The wording {ingredients.wording!r} changes nothing in the layout {layout!r} for the card "
+            f"{sample.card!r}. Leave wording {ingredients.wording!r} out, or give its folder a template that this "
+            "layout uses (task.jinja, or question.jinja for vqa)."
+        )
+    return text
 
 
 @lru_cache(maxsize=65536)
@@ -88,7 +98,8 @@ def _render_words(words: Words, ingredients: Ingredients, layout: str, templates
     context = _context(words, ingredients)
 
     def say(ingredient: str) -> str:
-        return " ".join(_render(templates, templates.find(ingredient, words.domain), context, words).split())
+        name = templates.find(ingredient, words.domain, ingredients.wording)
+        return " ".join(_render(templates, name, context, words).split())
 
     context["picture"] = say("picture")
     context["findings"] = say("findings")
@@ -96,10 +107,55 @@ def _render_words(words: Words, ingredients: Ingredients, layout: str, templates
     context["reference"] = say("reference") if ingredients.shots else ""
     context["marks"] = say("marks") if ingredients.marks else ""
     context["standard"] = say("standard") if ingredients.standard else ""
+    if ingredients.wording != 0:
+        context["subject"] = say("subject")
     context["task"] = say("task")
     context["question"] = words.question or say("question")
     text = _render(templates, f"layouts/{layout}.jinja", context, words)
     return f"{text.rstrip()} {say('yes_no')}" if yes_no and layout != "vqa" else text
+
+
+def render_round(
+    sample: Sample, ingredients: Ingredients, name: str, templates: Templates, feedback: str | None = None
+) -> str:
+    """Render the words of a later round, `rounds/NAME.jinja`.
+
+    What the card says of normality is at hand whatever the cell holds, as a round may be there to tell it;
+    `question`, `picture`, `findings` and `about` are said as in the cell.
+
+    Args:
+        sample: what is inspected.
+        ingredients: those of the cell.
+        name: of the round.
+        templates: where it is found.
+        feedback: what a file says to this item in this round.
+
+    Raises:
+        PromptError: the template needs what the card or the file lacks.
+    """
+    return _render_round(words_of(sample), ingredients, name, templates, feedback)
+
+
+@lru_cache(maxsize=65536)
+def _render_round(
+    words: Words, ingredients: Ingredients, name: str, templates: Templates, feedback: str | None
+) -> str:
+    context = _context(words, ingredients)
+
+    def say(ingredient: str) -> str:
+        found = templates.find(ingredient, words.domain, ingredients.wording)
+        return " ".join(_render(templates, found, context, words).split())
+
+    for ingredient in ("picture", "findings"):
+        context[ingredient] = say(ingredient)
+    context["about"] = say("class") if ingredients.class_info else ""
+    if ingredients.wording != 0:
+        context["subject"] = say("subject")
+    context |= {"question": say("question"), "yes_no": say("yes_no")}
+    context |= _context(words, replace(ingredients, standard=True))
+    if feedback is not None:
+        context["feedback"] = feedback
+    return " ".join(_render(templates, f"rounds/{name}.jinja", context, words).split())
 
 
 def _context(words: Words, ingredients: Ingredients) -> dict[str, Any]:
@@ -134,18 +190,22 @@ def _render(templates: Templates, name: str, context: dict[str, Any], words: Wor
         raise PromptError(f"The template {name} cannot be rendered: {error}") from error
 
 
-def _views(sample: Sample, ingredients: Ingredients, references: Sequence[Path]) -> list[View]:
+def _views(sample: Sample, ingredients: Ingredients, references: Sequence[Path]) -> list[Part]:
     if len(references) < ingredients.shots:
         raise PromptError(
             f"{ingredients.shots} reference pictures were asked for, but the class {sample.object_class!r} of the "
             f"card {sample.card!r} has {len(references)}. Ask for fewer, or give the card normal pictures."
         )
-    views = [image_view(path, "reference") for path in references[: ingredients.shots]]
-    views += [image_view(path, "query") for path in sample.sources]
+    own = sample.recipe if sample.reference_recipe is None else sample.reference_recipe
+    views = [part for path in references[: ingredients.shots] for part in open_parts(path, "reference", own)]
+    views += [part for path in sample.sources for part in open_parts(path, "query", sample.recipe)]
     if ingredients.marks:
+        if sample.marking and sample.marked is None:
+            steps = (*sample.recipe, *sample.marking)
+            return views + [view for path in sample.sources for view in open_views(path, "marked", steps)]
         if sample.marked is None:
             raise PromptError(
                 f"The marks ingredient is on, but the sample {sample.id!r} has no marked picture. Turn marks off."
             )
-        views.append(image_view(sample.marked, "marked"))
+        views += open_views(sample.marked, "marked")
     return views

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vlm_eval.data.cards import list_cards
 from vlm_eval.errors import ExperimentError
-from vlm_eval.prompting.cells import Cell, factorial, levels_grid
+from vlm_eval.prompting.cells import ABLATED, Cell, Level, ablation_levels, factorial, levels_grid
 
 
 class GenerationSettings(BaseModel):
@@ -34,7 +34,20 @@ class ModelEntry(BaseModel):
     options: dict[str, str | int | float | bool] = {}
 
 
-SHARED_SETTINGS = ("revision", "dtype", "quantization", "concurrency", "base_url", "batch_size", "device")
+SHARED_SETTINGS = (
+    "revision",
+    "dtype",
+    "quantization",
+    "concurrency",
+    "base_url",
+    "batch_size",
+    "device",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "timeout",
+    "detail",
+    "reasoning_effort",
+)
 """Settings of a model that may stand beside `models` and then hold for each that gives none of its own."""
 
 
@@ -49,28 +62,43 @@ def _entry(entry: Any, data: Mapping[str, Any]) -> Any:
     return {**identity, **model, **({"options": options} if options else {})}
 
 
+def _refuse_factors(grid: Mapping[str, Any]) -> None:
+    if named := [name for name in ABLATED if name in grid]:
+        raise ValueError(
+            f"{' and '.join(named)}: a factor of a grid of ingredients (class, standard, reference, marks), not "
+            "of a grid of levels"
+        )
+
+
 class Experiment(BaseModel):
     """What is asked of which models on which data."""
 
     model_config = ConfigDict(extra="forbid")
     dataset: list[str] = Field(min_length=1)
     models: list[ModelEntry] = Field(min_length=1)
-    grid: dict[str, list[int]] | None = None
+    grid: dict[str, list[Level]] | None = None
     levels: list[str] | None = None
     shots: list[int] | None = None
     layout: str = "chat"
+    views: dict[str, dict[str, str | int | float | bool]] | None = None  # steps over the card's own
+    marks: dict[str, str | int | float | bool] | None = None  # regions to mark, or their kind alone
     limit: int | None = Field(default=None, ge=1)
     seed: int = 0
     reference_seed: int = 0
+    support: Annotated[int, Field(ge=1)] | Literal["train"] | None = None  # normal pictures a class, for baselines
     repeats: int = Field(default=1, ge=1)
     generation: GenerationSettings = GenerationSettings()
-    yes_no: bool | None = None  # ask the forced yes/no follow-up; by default of local models only
+    yes_no: bool | Literal["after-answer"] | None = None  # the forced yes/no; by default of local models only
+    rounds: list[str] = []  # templates of the rounds after the question, in order
+    rounds_feedback: str | None = None  # CSV of texts for single items: sample_id, round, text
     scorers: list[str] = ["verdict", "words", "labels"]
     roots: dict[str, str] = {}
     out: str | None = None
     prompts: list[str] = []  # folders with your own templates
     datasets: list[str] = []  # folders with your own cards
     prices: str | None = None
+    max_cost: float | None = Field(default=None, gt=0)  # US dollars of the whole run folder
+    max_minutes: float | None = Field(default=None, gt=0)  # of one call of `run`
 
     @model_validator(mode="before")
     @classmethod
@@ -78,7 +106,7 @@ class Experiment(BaseModel):
         if not isinstance(data, dict):
             return data
         data = dict(data)
-        for name in ("dataset", "models", "prompts", "datasets"):
+        for name in ("dataset", "models", "prompts", "datasets", "rounds"):
             if isinstance(data.get(name), str | dict):
                 data[name] = [data[name]]
         if "model" in data and "models" not in data:
@@ -87,13 +115,16 @@ class Experiment(BaseModel):
         if isinstance(data.get("ablate"), str | list) and "grid" not in data:
             names = data.pop("ablate")
             parts = names.split(",") if isinstance(names, str) else names
-            data["grid"] = {str(name).strip(): [0, 1] for name in parts}
+            data["grid"] = ablation_levels(str(name) for name in parts)
+        if isinstance(data.get("marks"), str):
+            data["marks"] = {"regions": data["marks"]}
         if isinstance(data.get("models"), list):
             data["models"] = [_entry(entry, data) for entry in data["models"]]
         for name in SHARED_SETTINGS:
             data.pop(name, None)
         grid = data.get("grid")
         if isinstance(grid, dict) and "levels" in grid:
+            _refuse_factors(grid)
             data = {**data, **grid}
             data["grid"] = None
         return data
@@ -107,7 +138,7 @@ class Experiment(BaseModel):
     def cells(self) -> tuple[Cell, ...]:
         """Return the cells of the grid in order. Raises ExperimentError."""
         if self.grid is not None:
-            return factorial(self.grid)
+            return factorial(self.grid, self.reference_seed)
         return levels_grid(self.levels or ["naive"], self.shots or [0])
 
 
@@ -145,7 +176,10 @@ def read_experiment(path: Path) -> Experiment:
     cards = set(list_cards([Path(folder) for folder in experiment.datasets]))
     found = {name: _beside(path.parent, name, cards) for name in experiment.dataset}
     roots = {found.get(name, name): root for name, root in experiment.roots.items()}
-    return experiment.model_copy(update={"dataset": list(found.values()), "roots": roots})
+    feedback = experiment.rounds_feedback and _beside(path.parent, experiment.rounds_feedback, set())
+    return experiment.model_copy(
+        update={"dataset": list(found.values()), "roots": roots, "rounds_feedback": feedback}
+    )
 
 
 def _beside(folder: Path, name: str, cards: set[str]) -> str:

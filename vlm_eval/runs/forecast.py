@@ -1,6 +1,7 @@
 """What a run would ask, before it asks: nothing is rendered and nothing is spent."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +9,12 @@ from vlm_eval.backends.endpoint import receiving_host
 from vlm_eval.backends.prices import Prices, estimate_tokens, upper_cost
 from vlm_eval.errors import RunFolderError
 from vlm_eval.flow import BackendSpec
-from vlm_eval.runs.plan import Plan, check_models, find_contamination
+from vlm_eval.runs.plan import Plan, check_models, find_notes
 from vlm_eval.runs.schema import database_path
-from vlm_eval.runs.store import Store
+from vlm_eval.runs.store import Ask, Store
+from vlm_eval.runs.waves import Waves
+
+Address = tuple[str, str, str, int, int, str]  # model, sample, cell, round, repeat, purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,9 @@ def forecast(plan: Plan, folder: Path, prices: Prices | None) -> Forecast:
         prices: by model; None where none are given.
     """
     answered = _answered_keys(folder)
-    models = tuple(_of_model(plan, spec, answered, prices) for spec in plan.specs)
-    notes = list(find_contamination(plan)) + check_models(plan) + _refusal(plan, folder)
+    later = _answered_later(folder)
+    models = tuple(_of_model(plan, spec, answered, later, prices) for spec in plan.specs)
+    notes = list(find_notes(plan)) + check_models(plan) + _refusal(plan, folder)
     missing = sum(not path.is_file() for sample in plan.samples for path in sample.sources)
     if missing:
         notes.append(f"{missing} items name a file that does not exist; each becomes a bad-input failure.")
@@ -59,20 +64,26 @@ def forecast(plan: Plan, folder: Path, prices: Prices | None) -> Forecast:
     )
 
 
-def _of_model(plan: Plan, spec: BackendSpec, answered: frozenset[str], prices: Prices | None) -> ModelForecast:
+def _of_model(
+    plan: Plan,
+    spec: BackendSpec,
+    answered: frozenset[str],
+    later: frozenset[Address],
+    prices: Prices | None,
+) -> ModelForecast:
     tally: Counter[str] = Counter()
     keys: set[str] = set()
     images: set[str] = set()
     price = prices.of(spec.model) if prices else None
     detail = str(spec.options.get("detail", "auto"))
     cost = 0.0
-    for ask in plan.asks_of_model(spec):
+    for ask in _all_asks(plan, spec):
         tally["asks"] += 1
         if ask.request.key in keys:
             continue
         keys.add(ask.request.key)
         images |= {view.identity for view in ask.request.prompt.views}
-        if ask.request.key in answered:
+        if ask.request.key in answered or _address(ask) in later:
             tally["answered"] += 1
             continue
         tally["in"] += estimate_tokens(ask.request.prompt, detail)
@@ -91,6 +102,36 @@ def _of_model(plan: Plan, spec: BackendSpec, answered: frozenset[str], prices: P
     )
 
 
+def _all_asks(plan: Plan, spec: BackendSpec) -> Iterator[Ask]:
+    """Yield this process's share of the plan, each first question with what may follow its answer."""
+    waves = Waves(plan, spec)
+    for ask in plan.asks_of_model(spec):
+        if plan.shard and not plan.shard.holds(ask.request.key):
+            continue
+        yield ask
+        if ask.purpose == "answer":
+            yield from waves.foreseen(ask)
+
+
+def _address(ask: Ask) -> Address:
+    question = ask.question
+    return ask.model, ask.sample.id, ask.cell.name, question.round, question.repeat, ask.purpose
+
+
+def _answered_later(folder: Path) -> frozenset[Address]:
+    """Read which later rounds are answered already; their prompts hold answers, so no key can be foreseen."""
+    if not database_path(folder).is_file():
+        return frozenset()
+    with Store(folder) as store:
+        rows = store.connection.execute(
+            "SELECT model.name, sample_id, cell.name, round, repeat, purpose FROM ask "
+            "JOIN model ON model.id = ask.model JOIN sample ON sample.id = ask.sample "
+            "JOIN cell ON cell.id = ask.cell JOIN outcome ON outcome.request = ask.request "
+            "WHERE round > 0 AND kind = 'answer'"
+        )
+        return frozenset(rows)
+
+
 def _refusal(plan: Plan, folder: Path) -> list[str]:
     """Plan on a copy of the run's database in memory, and say why the run folder would refuse."""
     if not database_path(folder).is_file():
@@ -100,6 +141,8 @@ def _refusal(plan: Plan, folder: Path) -> list[str]:
     with copy:
         try:
             copy.plan(plan.asks())
+            for spec in plan.specs:
+                Waves(plan, spec).extend(copy, ended=False)
         except RunFolderError as error:
             return [f"{folder} will refuse this: {error}"]
     return []

@@ -1,48 +1,35 @@
-"""The LLM judge: asked about stored answers through any backend, its replies kept beside the run like any others.
+"""What an LLM judge is asked about stored answers: the rubric, once an answer, or two answers in both orders.
 
-A judge's replies are a run of their own, `judges/<name>/` inside the run folder: the same store, resumed in the
-same way, its tokens counted apart. What they mean is read by the pure functions of
-vlm_eval.scoring.judge_reading.
+A judge is asked through any backend, and its replies are a run of their own (vlm_eval.runs.judge_replies). What
+they mean is read by the pure functions of vlm_eval.scoring.judge_reading.
 """
 
+import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+from jinja2 import TemplateError
 from pydantic import TypeAdapter
 
-from vlm_eval.backends.registry import capabilities, open_backend
-from vlm_eval.errors import BackendUnavailable, ExperimentError
-from vlm_eval.flow import (
-    Answer,
-    Backend,
-    BackendSpec,
-    Failure,
-    Generation,
-    Outcome,
-    Prompt,
-    Question,
-    Sample,
-    Turn,
-)
-from vlm_eval.metrics.agreement import Agreement, agreement
+from vlm_eval.errors import ExperimentError, PromptError
+from vlm_eval.flow import Answer, BackendSpec, Generation, Prompt, Question, Sample, Turn
 from vlm_eval.prompting.cells import Cell, Ingredients
 from vlm_eval.prompting.environment import Templates, open_templates
 from vlm_eval.runs.keys import make_request
-from vlm_eval.runs.lock import run_lock
 from vlm_eval.runs.store import Ask, Store
-from vlm_eval.scoring.human import HumanVerdict
-from vlm_eval.scoring.judge_reading import Criterion, Grade, Preference, combine_orders, grade_outcome
+from vlm_eval.scoring.judge_reading import CRITERIA, Criterion
 
 RUBRIC = "judge/rubric.jinja"
 COMPARE = "judge/compare.jinja"
-_GENERATION = Generation(max_tokens=128)
+MAX_TOKENS = 256
+_PAGE = 256
 _SAMPLE = TypeAdapter(Sample)
 _QUESTION = TypeAdapter(Question)
 _ANSWER = TypeAdapter(Answer)
-_FAILURE = TypeAdapter(Failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +44,18 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class CellAddress:
+    """A cell of a run, as people write it: RUN::MODEL::CELL."""
+
+    run: Path
+    model: str
+    cell: str
+
+    def __str__(self) -> str:
+        return f"{self.run.name}::{self.model}::{self.cell}"
+
+
+@dataclass(frozen=True, slots=True)
 class StoredAnswer:
     """An answer of a run with what a judge may be told of it."""
 
@@ -68,21 +67,56 @@ class StoredAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeResult:
-    """How judging ended: requests answered, failed, still open; and what they took, apart from the run's own."""
+class Rubric:
+    """The words of a judge's prompt, and how it is asked."""
 
-    answered: int
-    failed: int
-    open: int
-    prompt_tokens: int
-    completion_tokens: int
-    unavailable: str | None = None
+    source: str  # Jinja
+    templates: Templates
+    criteria: tuple[Criterion, ...] = CRITERIA
+    pictures: bool = False  # show the judge what the model was shown
+    max_tokens: int = MAX_TOKENS
+
+    @property
+    def digest(self) -> str:
+        """Return eight hex digits of all that can change a reply besides the judge."""
+        form = json.dumps([self.source, self.criteria, self.pictures, self.max_tokens])
+        return sha256(form.encode()).hexdigest()[:8]
+
+    def render(self, **words: Any) -> str:
+        """Render the prompt. Raises PromptError."""
+        try:
+            return self.templates.environment.from_string(self.source).render(criteria=self.criteria, **words)
+        except TemplateError as error:
+            known = ", ".join(["criteria", *words])
+            raise PromptError(f"The judge's prompt cannot be rendered: {error}. It may use {known}.") from error
 
 
-def judge_folder(run: Path, judge: str) -> Path:
-    """Return where a judge's replies about a run are kept."""
+def open_rubric(
+    name: str = RUBRIC,
+    *,
+    file: Path | None = None,
+    prompts: Sequence[Path] = (),
+    criteria: tuple[Criterion, ...] = CRITERIA,
+    pictures: bool = False,
+    max_tokens: int = MAX_TOKENS,
+) -> Rubric:
+    """Read a judge's prompt: a file of yours, or the template of that name.
+
+    Raises:
+        PromptError: the file cannot be read.
+    """
+    templates = open_templates(tuple(prompts))
+    try:
+        source = templates.source(name) if file is None else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptError(f"The rubric {file} cannot be read ({error}). Name a Jinja file in UTF-8.") from error
+    return Rubric(source, templates, criteria, pictures, max_tokens)
+
+
+def judge_folder(run: Path, judge: str, *asked: str) -> Path:
+    """Return where a judge's replies about a run are kept; `asked` tells rubrics and pairs of cells apart."""
     readable = re.sub(r"[^\w.-]+", "-", judge).strip("-")[:40]
-    return run / "judges" / f"{readable}-{sha256(judge.encode()).hexdigest()[:8]}"
+    return run / "judges" / f"{readable}-{sha256(json.dumps([judge, *asked]).encode()).hexdigest()[:8]}"
 
 
 def stored_answers(run: Path) -> Iterator[StoredAnswer]:
@@ -93,17 +127,14 @@ def stored_answers(run: Path) -> Iterator[StoredAnswer]:
     """
     last = 0
     with Store(run) as store:
-        while True:
-            rows = store.connection.execute(
-                "SELECT ask.id, model.name, cell.name, sample.data, ask.question, request.prompt, outcome.data "
-                "FROM ask JOIN model ON model.id = ask.model JOIN cell ON cell.id = ask.cell "
-                "JOIN sample ON sample.id = ask.sample JOIN request ON request.id = ask.request "
-                "JOIN outcome ON outcome.request = ask.request "
-                "WHERE ask.id > ? AND purpose = 'answer' AND outcome.kind = 'answer' ORDER BY ask.id LIMIT 256",
-                (last,),
-            ).fetchall()
-            if not rows:
-                return
+        while rows := store.connection.execute(
+            "SELECT ask.id, model.name, cell.name, sample.data, ask.question, request.prompt, outcome.data "
+            "FROM ask JOIN model ON model.id = ask.model JOIN cell ON cell.id = ask.cell "
+            "JOIN sample ON sample.id = ask.sample JOIN request ON request.id = ask.request "
+            "JOIN outcome ON outcome.request = ask.request "
+            "WHERE ask.id > ? AND purpose = 'answer' AND outcome.kind = 'answer' ORDER BY ask.id LIMIT ?",
+            (last, _PAGE),
+        ).fetchall():
             last = rows[-1][0]
             for _, model, cell, data, asked, prompt, outcome in rows:
                 sample, question = _SAMPLE.validate_json(data), _QUESTION.validate_json(asked)
@@ -113,76 +144,129 @@ def stored_answers(run: Path) -> Iterator[StoredAnswer]:
                     yield StoredAnswer(address, sample, question, store.load_prompt(prompt), answer)
 
 
+def find_cell(run: Path, model: str | None, cell: str | None) -> CellAddress:
+    """Complete an address; what it leaves out must be the only one of its kind.
+
+    Raises:
+        ExperimentError: there is no such model or cell, or several to choose from.
+        RunFolderError: the folder holds no readable run.
+    """
+    with Store(run) as store:
+        held = [
+            (str(name), str(held_cell))
+            for name, held_cell in store.connection.execute(
+                "SELECT DISTINCT model.name, cell.name FROM ask JOIN model ON model.id = ask.model "
+                "JOIN cell ON cell.id = ask.cell WHERE purpose = 'answer' ORDER BY ask.id"
+            )
+        ]
+    found = [place for place in held if model in (None, place[0]) and cell in (None, place[1])]
+    if len(found) != 1:
+        known = ", ".join(f"{run}::{name}::{held_cell}" for name, held_cell in (found or held)[:8])
+        wrong = "fits several cells" if found else "fits no cell"
+        raise ExperimentError(f"{run}::{model or '*'}::{cell or '*'} {wrong}. Name one: {known}.")
+    return CellAddress(run, *found[0])
+
+
 def rubric_asks(
-    run: Path, spec: BackendSpec, *, pictures: bool = False, prompts: Sequence[Path] = ()
+    run: Path, spec: BackendSpec, rubric: Rubric | None = None, *, limit: int | None = None
 ) -> Iterator[Ask]:
     """Yield what a judge is asked: the rubric, once for each answer of a run.
 
     Args:
         run: the run folder whose answers are judged.
         spec: the judge.
-        pictures: show the judge what the model was shown.
-        prompts: folders with your own `judge/rubric.jinja`, searched first.
+        rubric: the shipped one where None.
+        limit: number of items; a larger limit holds the items of a smaller one, and all their answers.
+
+    Raises:
+        PromptError: the rubric cannot be rendered.
     """
-    templates = open_templates(tuple(prompts))
+    rubric = rubric or open_rubric()
+    chosen = None if limit is None else _choose(run, limit)
     for stored in stored_answers(run):
-        text = _render(templates, RUBRIC, stored, answer=stored.answer.text)
-        cell = f"{stored.address.model}::{stored.address.cell}"
-        yield _ask(spec, stored, cell, text, pictures, (stored.address.round, stored.address.repeat))
+        if chosen is None or stored.sample.id in chosen:
+            text = rubric.render(**_truth(stored), question=stored.prompt.text, answer=stored.answer.text)
+            cell = f"{stored.address.model}::{stored.address.cell}"
+            yield _ask(spec, stored, cell, text, rubric, (stored.address.round, stored.address.repeat))
+
+
+def _choose(run: Path, limit: int) -> frozenset[str]:
+    # By digest, so that the choice is even over the plan, the same each time, and nested.
+    names = {stored.sample.id for stored in stored_answers(run)}
+    return frozenset(sorted(names, key=lambda name: sha256(name.encode()).digest())[:limit])
 
 
 def comparison_asks(
-    run: Path, spec: BackendSpec, one: str, other: str, *, pictures: bool = False, prompts: Sequence[Path] = ()
+    one: CellAddress,
+    other: CellAddress,
+    spec: BackendSpec,
+    rubric: Rubric | None = None,
+    *,
+    limit: int | None = None,
 ) -> Iterator[Ask]:
     """Yield what a judge is asked to compare two cells' answers on the same items, each pair in both orders.
 
     Args:
-        run: the run folder.
+        one: the first cell; pictures are those that it was shown.
+        other: the second, of the same run or another.
         spec: the judge.
-        one: the first cell's address, `MODEL::CELL`.
-        other: the second's.
-        pictures: show the judge what the first cell's model was shown.
-        prompts: folders with your own `judge/compare.jinja`, searched first.
+        rubric: the shipped words where None.
+        limit: number of items.
 
     Raises:
         ExperimentError: the cells share no answered item.
+        PromptError: the words cannot be rendered.
     """
-    templates = open_templates(tuple(prompts))
-    held: dict[str, dict[tuple[str, int, int], StoredAnswer]] = {one: {}, other: {}}
-    for stored in stored_answers(run):
-        address = f"{stored.address.model}::{stored.address.cell}"
-        if address in held:
-            held[address][(stored.sample.id, stored.address.round, stored.address.repeat)] = stored
-    shared = [place for place in held[one] if place in held[other]]
-    if not shared:
+    rubric = rubric or open_rubric(COMPARE)
+    first_held, other_held = _held(one), _held(other)
+    shared = [place for place in first_held if place in other_held]
+    if one == other or not shared:
         raise ExperimentError(
-            f"{one!r} and {other!r} share no answered item in {run}. Give two addresses MODEL::CELL of that run."
+            f"{one} and {other} share no answered item, or are the same cell. Give two addresses RUN::MODEL::CELL "
+            "about the same data."
         )
+    chosen = None if limit is None else _choose(one.run, limit)
     for place in shared:
-        first, second = held[one][place], held[other][place]
-        for order, (left, right) in enumerate(((first, second), (second, first))):
-            text = _render(templates, COMPARE, first, first=left.answer.text, second=right.answer.text)
-            yield _ask(spec, first, f"{one} | {other}", text, pictures, (place[1], 2 * place[2] + order))
+        if chosen is None or place[0] in chosen:
+            yield from _pair(spec, rubric, f"{one} | {other}", first_held[place], other_held[place])
 
 
-def _render(templates: Templates, name: str, stored: StoredAnswer, **words: str) -> str:
+Place = tuple[str, int, int]  # sample id, round, repeat
+
+
+def _held(cell: CellAddress) -> dict[Place, StoredAnswer]:
+    return {
+        (stored.sample.id, stored.address.round, stored.address.repeat): stored
+        for stored in stored_answers(cell.run)
+        if (stored.address.model, stored.address.cell) == (cell.model, cell.cell)
+    }
+
+
+def _pair(spec: BackendSpec, rubric: Rubric, cell: str, one: StoredAnswer, other: StoredAnswer) -> Iterator[Ask]:
+    # Where the two were asked differently, neither question is shown: it would speak for one of them.
+    question = one.prompt.text if one.prompt.text == other.prompt.text else ""
+    for order, (left, right) in enumerate(((one, other), (other, one))):
+        words = {"question": question, "first": left.answer.text, "second": right.answer.text}
+        text = rubric.render(**_truth(one), **words)
+        yield _ask(spec, one, cell, text, rubric, (one.address.round, 2 * one.address.repeat + order))
+
+
+def _truth(stored: StoredAnswer) -> dict[str, Any]:
     gold = stored.sample.gold
     anomalous = gold.anomalous == "yes"
     names = gold.accepted or ((gold.defect_type,) if gold.defect_type else ())
-    return templates.environment.get_template(name).render(
-        anomalous=anomalous,
-        names=list(names) if anomalous else [],
-        place=gold.place if anomalous else None,
-        pictures=len(stored.prompt.views),
-        question=stored.prompt.text,
-        **words,
-    )
+    return {
+        "anomalous": anomalous,
+        "names": list(names) if anomalous else [],
+        "place": gold.place if anomalous else None,
+        "pictures": len(stored.prompt.views),
+    }
 
 
 def _ask(
-    spec: BackendSpec, stored: StoredAnswer, cell: str, text: str, pictures: bool, place: tuple[int, int]
+    spec: BackendSpec, stored: StoredAnswer, cell: str, text: str, rubric: Rubric, place: tuple[int, int]
 ) -> Ask:
-    views = stored.prompt.views if pictures else ()
+    views = stored.prompt.views if rubric.pictures else ()
     roles = tuple(view.role for view in views)
     prompt = Prompt((Turn("user", (*views, text)),))
     return Ask(
@@ -191,118 +275,5 @@ def _ask(
         Cell(cell, Ingredients()),
         Question("judge", cell, yes_means=None, image_roles=roles, round=place[0], repeat=place[1]),
         "answer",
-        make_request(spec.model, prompt, _GENERATION),
+        make_request(spec.model, prompt, Generation(max_tokens=rubric.max_tokens)),
     )
-
-
-def run_judge(
-    folder: Path,
-    spec: BackendSpec,
-    asks: Iterator[Ask],
-    *,
-    open_with: Callable[[BackendSpec, Path], Backend] = open_backend,
-    arrived: Callable[[Outcome], None] = lambda outcome: None,
-) -> JudgeResult:
-    """Ask a judge what is not answered yet; each reply is stored as it arrives, a failed call stays a failure.
-
-    Args:
-        folder: where the replies are kept, see `judge_folder`.
-        spec: the judge.
-        asks: from `rubric_asks` or `comparison_asks`.
-        open_with: builds the backend.
-        arrived: hears of each outcome, after it was stored.
-
-    Raises:
-        RunFolderError: another process judges into the same folder, or the plan would orphan stored replies.
-        ExperimentError: the judge cannot be shown that many pictures.
-    """
-    name = spec.name or spec.model.name
-    unavailable = None
-    with run_lock(folder), Store(folder, write=True) as store:
-        store.plan(_within_limits(asks, spec))
-        try:
-            for key, outcome in open_with(spec, folder / "scratch").answer(store.pending(name)):
-                store.put(key, outcome)
-                arrived(outcome)
-        except BackendUnavailable as error:
-            unavailable = str(error)
-        store.flush()
-        return _result(store, unavailable)
-
-
-def _within_limits(asks: Iterator[Ask], spec: BackendSpec) -> Iterator[Ask]:
-    most = capabilities(spec).max_images
-    for ask in asks:
-        shown = len(ask.request.prompt.views)
-        if most is not None and shown > most:
-            raise ExperimentError(
-                f"The judge {spec.model.name} takes at most {most} pictures, but {shown} were shown. "
-                "Judge by text only."
-            )
-        yield ask
-
-
-def _result(store: Store, unavailable: str | None) -> JudgeResult:
-    tally = store.tally()
-    answered = sum(count for (_, kind), count in tally.items() if kind == "answer")
-    waiting = sum(count for (_, kind), count in tally.items() if kind == "open")
-    tokens = store.connection.execute(
-        "SELECT coalesce(sum(data ->> 'prompt_tokens'), 0), coalesce(sum(data ->> 'completion_tokens'), 0) "
-        "FROM outcome WHERE kind = 'answer'"
-    ).fetchone()
-    failed = sum(tally.values()) - answered - waiting
-    return JudgeResult(answered, failed, waiting, int(tokens[0]), int(tokens[1]), unavailable)
-
-
-def read_grades_of(folder: Path) -> dict[Address, dict[Criterion, Grade]]:
-    """Read a judge's grades by answer; a failed or open call abstains. Raises RunFolderError."""
-    grades = {}
-    for sample, cell, number, repeat, outcome in _outcomes(folder):
-        model, _, name = cell.rpartition("::")
-        grades[Address(model, name, sample, number, repeat)] = grade_outcome(outcome)
-    return grades
-
-
-def read_preferences_of(folder: Path) -> dict[tuple[str, int, int], Preference]:
-    """Read which of two answers a judge prefers, by (sample id, round, repeat). Raises RunFolderError."""
-    orders: dict[tuple[str, int, int], dict[int, Outcome | None]] = {}
-    for sample, _, number, repeat, outcome in _outcomes(folder):
-        orders.setdefault((sample, number, repeat // 2), {})[repeat % 2] = outcome
-    return {place: combine_orders(found.get(0), found.get(1)) for place, found in orders.items()}
-
-
-def _outcomes(folder: Path) -> Iterator[tuple[str, str, int, int, Outcome | None]]:
-    with Store(folder) as store:
-        rows = store.connection.execute(
-            "SELECT sample_id, cell.name, ask.round, ask.repeat, outcome.kind, outcome.data FROM ask "
-            "JOIN sample ON sample.id = ask.sample JOIN cell ON cell.id = ask.cell "
-            "LEFT JOIN outcome USING (request) ORDER BY ask.id"
-        ).fetchall()
-    for sample, cell, number, repeat, kind, data in rows:
-        outcome: Outcome | None = None
-        if kind is not None:
-            outcome = _ANSWER.validate_json(data) if kind == "answer" else _FAILURE.validate_json(data)
-        yield sample, cell, number, repeat, outcome
-
-
-def agreement_with_people(
-    run: Path, grades: dict[Address, dict[Criterion, Grade]], verdicts: Sequence[HumanVerdict]
-) -> Agreement:
-    """Compare what a judge and people say that answers claim, on the answers that both judged.
-
-    The judge's verdict grade says whether the claim is right; with the truth, that is the claim. A judge's
-    abstention and a person's "unsure" are the label None.
-    """
-    said = {(one.model, *one.address): one.verdict for one in verdicts}
-    judged, human = [], []
-    for stored in stored_answers(run):
-        at = stored.address
-        places = [(m, at.sample_id, c, at.round, at.repeat) for m in (at.model, None) for c in (at.cell, None)]
-        label = next((said[place] for place in places if place in said), None)
-        if label is None or at not in grades:
-            continue
-        met = grades[at]["verdict"].met
-        claims = None if met is None else (met == (stored.sample.gold.anomalous == "yes"))
-        judged.append(None if claims is None else "anomalous" if claims else "normal")
-        human.append(None if label == "unsure" else label)
-    return agreement(judged, human, ("anomalous", "normal"))

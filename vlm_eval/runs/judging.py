@@ -1,21 +1,23 @@
 """Joins stored answers to scorers: Items in, Judgements stored beside them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
-from vlm_eval.flow import Answer, Item, Judgement, Question, Sample, Scorer
+from vlm_eval.flow import Judgement, RepeatScorer, Scorer
 from vlm_eval.runs.describe import answer_descriptions
-from vlm_eval.runs.regions import with_region
+from vlm_eval.runs.items import ItemReader
 from vlm_eval.runs.store import Store
+from vlm_eval.scoring.human import HumanScorer
+from vlm_eval.scoring.mapping_names import is_mapping_name
 from vlm_eval.scoring.registry import open_scorer
 
-_BATCH = 1024
-_SAMPLE = TypeAdapter(Sample)
-_QUESTION = TypeAdapter(Question)
-_ANSWER = TypeAdapter(Answer)
 _JUDGEMENT = TypeAdapter(Judgement)
+_SCORINGS = "scorings"  # what was scored, [scorer, version], the latest last
+
+AnyScorer = Scorer | RepeatScorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,100 +27,142 @@ class Change:
     scorer: str
     version: str
     judged: int  # new judgements
-    total: int  # answers
+    total: int  # judgements: one an answer, or one a question of a scorer over repeats
     abstained: int
     before: str | None  # the version that it is compared with
     changed: int  # values that differ
+    unit: str = "answers"  # what is judged
+    reasons: Mapping[str, int] = field(default_factory=dict)  # abstentions by reason, the commonest first
+    note: str = ""  # what else must be known of it
 
 
 def rescore(store: Store, scorers: Sequence[str]) -> list[Change]:
-    """Judge with each scorer beside its older judgements, and say what changed."""
-    changes = []
-    for name in scorers:
-        scorer = open_scorer(name, answer_descriptions(store.folder))
-        earlier = [
-            version
-            for (version,) in store.connection.execute(
-                "SELECT DISTINCT version FROM judgement WHERE scorer = ? AND version <> ? ORDER BY version",
-                (scorer.name, scorer.version),
-            )
-        ]
-        judged = judge_run(store, [name])
-        changes.append(_change(store, scorer, judged, earlier[-1] if earlier else None))
+    """Judge with each scorer beside its older judgements, and say what changed.
+
+    Raises:
+        InputError: an unknown scorer, or human verdicts that do not fit the run.
+    """
+    opened = [_open(store, name) for name in scorers]
+    changes = [_rescore(store, scorer) for scorer in opened]
+    _judge_ceilings(store, scorers)
     return changes
 
 
-def _change(store: Store, scorer: Scorer, judged: int, before: str | None) -> Change:
-    def values(version: str | None) -> dict[int, object]:
-        rows = store.connection.execute(
-            "SELECT ask, data FROM judgement WHERE scorer = ? AND version = ?", (scorer.name, version)
-        )
-        return {ask: read_judgement(data).value for ask, data in rows}
-
-    now, old = values(scorer.version), values(before)
+def _rescore(store: Store, scorer: AnyScorer) -> Change:
+    before = _version_before(store, scorer)
+    judged = _judge(store, scorer)
+    now, old = _stored(store, scorer.name, scorer.version), _stored(store, scorer.name, before)
+    reasons = Counter(one.reason or "none" for one in now.values() if one.value is None)
     return Change(
         scorer.name,
         scorer.version,
         judged,
         len(now),
-        sum(value is None for value in now.values()),
+        sum(reasons.values()),
         before,
-        sum(ask in now and now[ask] != value for ask, value in old.items()),
+        sum(ask in now and now[ask].value != one.value for ask, one in old.items()),
+        "questions" if isinstance(scorer, RepeatScorer) else "answers",
+        dict(reasons.most_common()),
+        _note(scorer, now),
     )
+
+
+def _note(scorer: AnyScorer, now: Mapping[int, Judgement]) -> str:
+    if not isinstance(scorer, HumanScorer):
+        return ""
+    used = sum(int(one.details.get("people") or 0) for one in now.values())
+    return "" if used == scorer.size else f"{scorer.size - used} of {scorer.size} human verdicts meet no answer"
 
 
 def judge_run(store: Store, scorers: Sequence[str]) -> int:
     """Judge every answer that a scorer's present version has not judged; return how many judgements are new."""
-    judged = 0
-    for name in scorers:
-        scorer = open_scorer(name, answer_descriptions(store.folder))
-        for page in _unjudged(store, scorer):
-            judgements = scorer.judge([item for _, item in page])
-            rows = [
-                (ask, scorer.name, scorer.version, _JUDGEMENT.dump_json(judgement).decode())
-                for (ask, _), judgement in zip(page, judgements, strict=True)
-            ]
-            store.connection.execute("BEGIN IMMEDIATE")
-            store.connection.executemany("INSERT OR REPLACE INTO judgement VALUES (?, ?, ?, ?)", rows)
-            store.connection.execute("COMMIT")
-            judged += len(rows)
+    judged = sum(_judge(store, _open(store, name)) for name in scorers)
+    _judge_ceilings(store, scorers)
     return judged
 
 
+def _judge_ceilings(store: Store, scorers: Sequence[str]) -> None:
+    """Store what stands beside every mapping number: what the gold name itself would have been mapped to."""
+    for name in filter(is_mapping_name, scorers):
+        from vlm_eval.scoring.mapping_ceiling import open_ceiling
+
+        _judge(store, open_ceiling(name, answer_descriptions(store.folder)))
+
+
 def judgements_of(store: Store, name: str) -> dict[int, Judgement]:
-    """Return the judgements of a scorer's present version by ask: the stored ones, the rest made now, unstored."""
-    scorer = open_scorer(name, answer_descriptions(store.folder))
-    rows = store.connection.execute(
-        "SELECT ask, data FROM judgement WHERE scorer = ? AND version = ?", (scorer.name, scorer.version)
-    )
-    found = {ask: read_judgement(data) for ask, data in rows}
-    for page in _unjudged(store, scorer):
-        judged = scorer.judge([item for _, item in page])
-        found |= {ask: judgement for (ask, _), judgement in zip(page, judged, strict=True)}
+    """Return the judgements of a scorer's present version by ask: the stored ones, the rest made now, unstored.
+
+    Those of a scorer over repeats stand with the ask of the lowest repeat.
+    """
+    scorer = _open(store, name)
+    found = _stored(store, scorer.name, scorer.version)
+    for page in _new(store, scorer):
+        found.update(page)
     return found
 
 
-def _unjudged(store: Store, scorer: Scorer) -> Iterator[list[tuple[int, Item]]]:
-    samples: dict[int, Sample] = {}
-    last = 0
-    while True:
-        rows = store.connection.execute(
-            "SELECT ask.id, ask.sample, ask.question, outcome.data FROM ask JOIN outcome USING (request) "
-            "WHERE ask.id > ? AND ask.purpose = 'answer' AND outcome.kind = 'answer' AND NOT EXISTS "
-            "(SELECT 1 FROM judgement WHERE ask = ask.id AND scorer = ? AND version = ?) ORDER BY ask.id LIMIT ?",
-            (last, scorer.name, scorer.version, _BATCH),
-        ).fetchall()
-        if not rows:
-            return
-        last = rows[-1][0]
-        yield [(ask, _item(store, samples, sample, question, data)) for ask, sample, question, data in rows]
+def _open(store: Store, name: str) -> AnyScorer:
+    scorer = open_scorer(name, answer_descriptions(store.folder))
+    if isinstance(scorer, HumanScorer):
+        columns = (("sample_id", "sample"), ("name", "model"), ("name", "cell"))
+        known = [[row for (row,) in store.connection.execute(f"SELECT {c} FROM {t}")] for c, t in columns]
+        scorer.refuse_misplaced(*known)
+    return scorer
 
 
-def _item(store: Store, samples: dict[int, Sample], sample: int, question: str, data: str) -> Item:
-    if sample not in samples:
-        row = store.connection.execute("SELECT data FROM sample WHERE id = ?", (sample,)).fetchone()
-        samples[sample] = with_region(store.folder, sample, _SAMPLE.validate_json(row[0]))
-    return Item(samples[sample], _QUESTION.validate_json(question), _ANSWER.validate_json(data))
+def _judge(store: Store, scorer: AnyScorer) -> int:
+    judged = 0
+    for page in _new(store, scorer):
+        rows = [(ask, scorer.name, scorer.version, _JUDGEMENT.dump_json(one).decode()) for ask, one in page]
+        store.connection.execute("BEGIN IMMEDIATE")
+        store.connection.executemany("INSERT OR REPLACE INTO judgement VALUES (?, ?, ?, ?)", rows)
+        store.connection.execute("COMMIT")
+        judged += len(rows)
+    _record(store, scorer)
+    return judged
+
+
+def _new(store: Store, scorer: AnyScorer) -> Iterator[list[tuple[int, Judgement]]]:
+    """Yield pages of judgements that are not stored yet."""
+    reader = ItemReader(store)
+    if isinstance(scorer, RepeatScorer):
+        yield list(_new_repeats(reader, scorer))
+        return
+    for model, name in reader.models():
+        own = scorer.for_model(name) if isinstance(scorer, HumanScorer) else scorer
+        for page in reader.unjudged(model, scorer.name, scorer.version):
+            judgements = own.judge([item for _, item in page])
+            yield [(ask, judgement) for (ask, _), judgement in zip(page, judgements, strict=True)]
+
+
+def _new_repeats(reader: ItemReader, scorer: RepeatScorer) -> Iterator[tuple[int, Judgement]]:
+    """Yield what differs from the stored judgement: a question is judged again when more repeats were answered."""
+    for first, items, stored in reader.repeats(scorer.name, scorer.version):
+        judgement = scorer.judge_repeats(items)
+        if stored is None or read_judgement(stored) != judgement:
+            yield first, judgement
+
+
+def _record(store: Store, scorer: AnyScorer) -> None:
+    scorings = store.get_meta(_SCORINGS) or []
+    entry = [scorer.name, scorer.version]
+    if not scorings or scorings[-1] != entry:
+        store.set_meta(_SCORINGS, [one for one in scorings if one != entry] + [entry])
+
+
+def _version_before(store: Store, scorer: AnyScorer) -> str | None:
+    """Return the version of the last scoring with another one."""
+    query = "SELECT DISTINCT version FROM judgement WHERE scorer = ? AND version <> ? ORDER BY version"
+    known = [version for (version,) in store.connection.execute(query, (scorer.name, scorer.version))]
+    recorded = [version for name, version in store.get_meta(_SCORINGS) or [] if name == scorer.name]
+    return max(known, key=lambda one: recorded.index(one) if one in recorded else -1) if known else None
+
+
+def _stored(store: Store, scorer: str, version: str | None) -> dict[int, Judgement]:
+    rows = store.connection.execute(
+        "SELECT ask, data FROM judgement WHERE scorer = ? AND version = ?", (scorer, version)
+    )
+    return {ask: read_judgement(data) for ask, data in rows}
 
 
 def read_judgement(data: str) -> Judgement:

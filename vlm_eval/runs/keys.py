@@ -31,8 +31,13 @@ def request_key(model: Model, prompt: Prompt, generation: Generation, repeat: in
     In: family, checkpoint, revision, dtype, quantisation, generation parameters, repeat, text, view identities.
     Out: base URL, batch size, device, concurrency.
     """
-    form = f"{_fixed_part(model, generation)}|{canonical([repeat, prompt_form(prompt)])}"
+    form = f"{_fixed_part(model, generation)}|[{repeat},{_prompt_part(prompt)}]"
     return sha256(form.encode()).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _prompt_part(prompt: Prompt) -> str:
+    return canonical(prompt_form(prompt))
 
 
 @lru_cache(maxsize=1024)

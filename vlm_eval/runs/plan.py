@@ -14,10 +14,17 @@ from vlm_eval.prompting.cells import Cell
 from vlm_eval.prompting.environment import open_templates
 from vlm_eval.prompting.layouts import Layout, find_layout
 from vlm_eval.prompting.render import render_prompt, render_text
+from vlm_eval.prompting.rounds import AFTER_ANSWER
 from vlm_eval.runs.experiment import Experiment
+from vlm_eval.runs.feedback import Feedback, read_feedback
 from vlm_eval.runs.keys import make_request
+from vlm_eval.runs.round_checks import round_problems
+from vlm_eval.runs.shard import Shard
+from vlm_eval.runs.shown import as_shown
 from vlm_eval.runs.store import Ask
+from vlm_eval.runs.support import SupportSets, choose_support
 from vlm_eval.scoring.registry import is_scorer, list_scorers
+from vlm_eval.views.open import count_views
 
 
 @dataclass(frozen=True)
@@ -29,10 +36,13 @@ class Plan:
     specs: tuple[BackendSpec, ...]
     cells: tuple[Cell, ...]
     samples: tuple[Sample, ...]  # evaluated
-    references: Mapping[tuple[str, str], tuple[Path, ...]]  # by (card, object class)
+    references: Mapping[tuple[str, str, int], tuple[Path, ...]]  # by (card, object class, reference seed)
     layout: Layout
     prompts: tuple[Path, ...] = ()
     withdrawn: frozenset[str] = field(default_factory=frozenset)
+    feedback: Feedback = field(default_factory=dict)  # what is said to single items in later rounds
+    support: SupportSets = field(default_factory=SupportSets)  # what baselines compare with
+    shard: Shard | None = None  # which share of the requests this process asks; the plan is whole all the same
 
     def asks(self) -> Iterator[Ask]:
         """Yield every ask, sample by sample, so that a run which stops early has finished whole items."""
@@ -47,19 +57,26 @@ class Plan:
 
     def asks_about(self, spec: BackendSpec, sample: Sample, cell: Cell) -> Iterator[Ask]:
         """Yield what one model is asked about one sample in one cell: every repeat, then the yes/no follow-up."""
-        for repeat in range(self.experiment.repeats):
-            yield self._ask(spec, sample, cell, "answer", repeat)
+        first = self._ask(spec, sample, cell, "answer")
+        yield first
+        for repeat in range(1, self.experiment.repeats):
+            asked = 0 if capabilities(spec).support else repeat  # a baseline always gives the same
+            request = make_request(spec.model, first.request.prompt, first.request.generation, asked)
+            question = replace(first.question, repeat=repeat)
+            yield Ask(first.model, sample, cell, question, "answer", request)
         if self.asks_yes_no(spec) and self.yes_means(sample) is not None:
-            yield self._ask(spec, sample, cell, "score", 0)
+            yield self._ask(spec, sample, cell, "score")
 
-    def _ask(self, spec: BackendSpec, sample: Sample, cell: Cell, purpose: Purpose, repeat: int) -> Ask:
+    def _ask(self, spec: BackendSpec, sample: Sample, cell: Cell, purpose: Purpose) -> Ask:
+        if capabilities(spec).support:
+            return self._compare(spec, sample, cell)
         score = purpose == "score"
         layout_name = "chat" if score and self.experiment.layout != "vqa" else self.experiment.layout
         prompt = render_prompt(
             sample,
             cell.ingredients,
             layout=layout_name,
-            references=self.references_of(sample),
+            references=self.references_of(sample, cell),
             yes_no=score,
             prompts=self.prompts,
         )
@@ -71,16 +88,31 @@ class Plan:
             yes_means=self.yes_means(sample),
             reply_fields=() if score else self.layout.fields(),
             image_roles=roles,
-            repeat=repeat,
         )
-        request = make_request(spec.model, prompt, generation, repeat)
+        request = make_request(spec.model, prompt, generation)
         return Ask(spec.name or spec.model.name, sample, cell, question, purpose, request)
 
+    def _compare(self, spec: BackendSpec, sample: Sample, cell: Cell) -> Ask:
+        """Ask a baseline, which reads no words and makes no claim."""
+        prompt = self.support.prompt(sample, self.normal_pictures(sample, cell))
+        roles: tuple[Role, ...] = tuple(view.role for view in prompt.views if view.role == "query")
+        question = Question(layout=self.experiment.layout, cell=cell.name, yes_means=None, image_roles=roles)
+        request = make_request(spec.model, prompt, Generation())
+        return Ask(spec.name or spec.model.name, sample, cell, question, "answer", request)
+
+    def normal_pictures(self, sample: Sample, cell: Cell) -> tuple[Path, ...]:
+        """Return the normal pictures that a baseline compares a sample with in a cell."""
+        return self.support.pictures(sample, self.references_of(sample, cell)[: cell.ingredients.shots])
+
     def asks_yes_no(self, spec: BackendSpec) -> bool:
-        """Say whether a model is asked the forced yes/no follow-up, which gives a continuous score."""
+        """Say whether a model is asked the forced yes/no question alone, which gives a continuous score."""
         able = capabilities(spec)
         wanted = self.experiment.yes_no
-        return able.yes_no and (not able.remote if wanted is None else wanted)
+        return able.yes_no and (not able.remote if wanted is None else wanted is True)
+
+    def scores_after_answer(self, spec: BackendSpec) -> bool:
+        """Say whether a model is asked the forced yes/no question after its own answers, as another score."""
+        return self.experiment.yes_no == AFTER_ANSWER and capabilities(spec).yes_no
 
     def generation(self, spec: BackendSpec) -> Generation:
         """Return the generation parameters: the defaults, the layout's, then the experiment's own.
@@ -98,9 +130,16 @@ class Plan:
         own = sample.question is not None and self.experiment.layout == "vqa"
         return None if own else self.layout.yes_means
 
-    def references_of(self, sample: Sample) -> tuple[Path, ...]:
-        """Return the normal references that a sample is shown with."""
-        return sample.references or self.references.get((sample.card, sample.object_class), ())
+    def references_of(self, sample: Sample, cell: Cell) -> tuple[Path, ...]:
+        """Return the normal references that a sample is shown with in a cell."""
+        seed = reference_seed(self.experiment, cell)
+        return sample.references or self.references.get((sample.card, sample.object_class, seed), ())
+
+
+def reference_seed(experiment: Experiment, cell: Cell) -> int:
+    """Return the seed by which the references of a cell are chosen: its own, or the experiment's."""
+    own = cell.ingredients.reference_seed
+    return experiment.reference_seed if own is None else own
 
 
 def make_plan(experiment: Experiment, *, prompts: Sequence[Path] = (), datasets: Sequence[Path] = ()) -> Plan:
@@ -113,24 +152,49 @@ def make_plan(experiment: Experiment, *, prompts: Sequence[Path] = (), datasets:
     specs = _specs(experiment)
     loaded = [load_dataset(name, root=experiment.roots.get(name), search=datasets) for name in experiment.dataset]
     shots = max(cell.ingredients.shots for cell in cells)
+    seeds = list(dict.fromkeys(reference_seed(experiment, cell) for cell in cells if cell.ingredients.shots))
     samples: list[Sample] = []
-    references: dict[tuple[str, str], tuple[Path, ...]] = {}
+    references: dict[tuple[str, str, int], tuple[Path, ...]] = {}
     withdrawn: frozenset[str] = frozenset()
+    support: dict[tuple[str, str], tuple[Path, ...]] = {}
     for dataset in loaded:
-        chosen = choose_references(dataset.samples, shots, experiment.reference_seed)
-        withdrawn |= chosen.withdrawn
-        references |= {(dataset.card.name, name): paths for name, paths in chosen.by_class.items()}
-        left = [sample for sample in dataset.samples if sample.id not in chosen.withdrawn]
+        for seed in seeds:
+            chosen = choose_references(dataset.samples, shots, seed)
+            withdrawn |= chosen.withdrawn
+            references |= {(dataset.card.name, name, seed): paths for name, paths in chosen.by_class.items()}
+        normal = choose_support(dataset.samples, experiment.support, experiment.reference_seed)
+        withdrawn |= normal.withdrawn
+        support |= {(dataset.card.name, name): paths for name, paths in normal.by_class.items()}
+        left = [sample for sample in dataset.samples if sample.id not in withdrawn]
         samples += select(left, experiment.limit, experiment.seed)
     _refuse_clashes(loaded, samples)
+    samples = as_shown(samples, experiment.views, experiment.marks)
     layout = find_layout(open_templates(tuple(prompts)), experiment.layout)
+    feedback = _feedback(experiment, loaded)
     plan = Plan(
-        experiment, tuple(loaded), specs, cells, tuple(samples), references, layout, tuple(prompts), withdrawn
+        experiment,
+        tuple(loaded),
+        specs,
+        cells,
+        tuple(samples),
+        references,
+        layout,
+        tuple(prompts),
+        withdrawn,
+        feedback,
+        SupportSets(support),
     )
     problems = find_problems(plan)
     if problems:
         raise InputError("This cannot be asked:\n" + "\n".join(f"  - {problem}" for problem in problems))
     return plan
+
+
+def _feedback(experiment: Experiment, loaded: Sequence[Dataset]) -> Feedback:
+    if experiment.rounds_feedback is None:
+        return {}
+    known = {sample.id for dataset in loaded for sample in dataset.samples}
+    return read_feedback(Path(experiment.rounds_feedback), known, len(experiment.rounds))
 
 
 def _refuse_clashes(loaded: Sequence[Dataset], samples: Sequence[Sample]) -> None:
@@ -171,7 +235,12 @@ def find_problems(plan: Plan) -> list[str]:
         for name in plan.experiment.scorers
         if not is_scorer(name)
     )
+    problems |= dict.fromkeys(_seed_problems(plan))
     templates = open_templates(plan.prompts)
+    problems |= dict.fromkeys(
+        round_problems(plan.experiment, _conversing(plan), plan.cells, plan.samples, templates, plan.feedback)
+    )
+    problems |= dict.fromkeys(_comparison_problems(plan))
     kinds = {(sample.card, sample.object_class): sample for sample in plan.samples}
     for cell in plan.cells:
         for sample in kinds.values():
@@ -180,16 +249,72 @@ def find_problems(plan: Plan) -> list[str]:
             except InputError as error:
                 problems[f"cell {cell.name}: {error}"] = None
         for spec in plan.specs:
-            if (plan.experiment.generation.beams or 1) > 1 and not capabilities(spec).beams:
+            if (plan.experiment.generation.beams or 1) > 1 and not _writes_with_beams(spec):
                 problems[f"{spec.name} cannot search with beams. Leave generation.beams out for it."] = None
             most = capabilities(spec).max_images
-            count = 1 + cell.ingredients.shots + cell.ingredients.marks
+            each = max((count_views(sample.recipe) for sample in kinds.values()), default=1)
+            count = each * (1 + cell.ingredients.shots + cell.ingredients.marks)
             if most is not None and count > most:
                 problems[
                     f"cell {cell.name} shows {count} pictures, but {spec.name} takes at most {most}. "
                     "Leave out the reference or marks for this model, or choose another model."
                 ] = None
     return list(problems)
+
+
+def _conversing(plan: Plan) -> list[BackendSpec]:
+    """Return the models that later rounds are put to: all but baselines, which read no words."""
+    return [spec for spec in plan.specs if not capabilities(spec).support]
+
+
+def _writes_with_beams(spec: BackendSpec) -> bool:
+    able = capabilities(spec)
+    return able.beams or able.support  # a baseline writes nothing
+
+
+def _comparison_problems(plan: Plan) -> Iterator[str]:
+    """Say where a baseline would have no picture to look at or to compare with."""
+    kinds = {(sample.card, sample.object_class): sample for sample in plan.samples}
+    for spec in plan.specs if len(_conversing(plan)) < len(plan.specs) else ():
+        if not capabilities(spec).support:
+            continue
+        for sample in kinds.values():
+            if not count_views(sample.recipe):
+                yield f"{spec.name} looks at pictures, but the items of {sample.card} are shown as text."
+            bare = [cell.name for cell in plan.cells if not plan.normal_pictures(sample, cell)]
+            if bare:
+                yield (
+                    f"{spec.name} has no normal picture to compare {sample.object_class!r} of {sample.card} with "
+                    f"in the cell {bare[0]}. Set `support: train` or a number of pictures a class (--support), or "
+                    "leave out the cells without a reference."
+                )
+
+
+def _seed_problems(plan: Plan) -> list[str]:
+    """Say where a reference seed could choose nothing, because the items bring references of their own."""
+    seeded = [cell for cell in plan.cells if cell.ingredients.reference_seed is not None]
+    own = sorted({sample.card for sample in plan.samples if sample.references}) if seeded else []
+    return [
+        f"{card}: its items bring references of their own, which no reference_seed chooses. Leave reference_seed "
+        "out of the grid."
+        for card in own
+    ]
+
+
+def find_same_references(plan: Plan) -> list[str]:
+    """List the classes in which two reference seeds of the grid chose the same pictures."""
+    shots = sorted({cell.ingredients.shots for cell in plan.cells if cell.ingredients.reference_seed is not None})
+    chosen: dict[tuple[str, str], list[tuple[Path, ...]]] = {}
+    for (card, name, _), paths in plan.references.items() if shots else ():
+        chosen.setdefault((card, name), []).append(paths[: shots[-1]])
+    same = [f"{card}: {name}" for (card, name), own in chosen.items() if len(set(map(frozenset, own))) < len(own)]
+    if not same:
+        return []
+    return [
+        f"Two reference seeds choose the same pictures ({'; '.join(same[:5])}{'; ...' if len(same) > 5 else ''}), "
+        "so the effect of the seed is too small there. Give those classes more normal pictures, or choose other "
+        "seeds."
+    ]
 
 
 def check_models(plan: Plan) -> list[str]:
@@ -201,6 +326,17 @@ def check_models(plan: Plan) -> list[str]:
         except VlmEvalError as error:
             problems.append(f"{spec.name}: {error}")
     return problems
+
+
+def find_notes(plan: Plan) -> list[str]:
+    """List what a reader of the results must know about the grid."""
+    return find_contamination(plan) + find_same_references(plan) + find_rounds(plan)
+
+
+def find_rounds(plan: Plan) -> list[str]:
+    """Say what each later round asked, as tables give its number only."""
+    named = [f"{number} {name}" for number, name in enumerate(plan.experiment.rounds, start=1)]
+    return [f"Rounds after the question: {', '.join(named)}. Each holds the answers before it."] if named else []
 
 
 def find_contamination(plan: Plan) -> list[str]:

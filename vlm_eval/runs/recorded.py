@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,17 @@ from vlm_eval.errors import ExperimentError
 from vlm_eval.flow import Answer, BackendSpec, Outcome, Request
 from vlm_eval.runs.answer_table import read_answers, read_rows
 from vlm_eval.runs.plan import Plan
-from vlm_eval.runs.store import Store
+from vlm_eval.runs.store import Ask, Store
 
 _ANSWER = TypeAdapter(Answer)
-Address = tuple[str, str, int]  # sample id, cell, repeat
+Address = tuple[str, str, int, int]  # sample id, cell, round, repeat
+LaterAsks = Callable[[], Iterator[Ask]]
 
 
-def join_recorded(plan: Plan, spec: BackendSpec, scratch: Path) -> None:
+def join_recorded(plan: Plan, spec: BackendSpec, scratch: Path, later: LaterAsks = lambda: iter(())) -> None:
     """Write the recorded outcomes of a replay, by request key, to where its backend reads them.
+
+    `later` yields the asks of later rounds that can be planned so far.
 
     A table with the columns `sample_id, answer[, model, cell, round, repeat]` or a run folder (`RUN[::MODEL]`) is
     joined; a table by request key or prompt digest needs no joining.
@@ -33,16 +36,16 @@ def join_recorded(plan: Plan, spec: BackendSpec, scratch: Path) -> None:
     source, _, model = spec.model.checkpoint.partition("::")
     path = Path(source)
     if path.is_dir():
-        rows = list(_from_run(plan, spec, path, model))
+        rows = list(_from_run(chain(plan.asks_of_model(spec), later()), path, model))
     elif _has_samples(path):
-        rows = list(_from_table(plan, spec, path))
+        rows = list(_from_table(plan, chain(plan.asks_of_model(spec), later()), path))
     else:
         return
     scratch.mkdir(parents=True, exist_ok=True)
     write_recorded(scratch / RECORDED, rows, by="key")
 
 
-def _from_run(plan: Plan, spec: BackendSpec, folder: Path, model: str) -> Iterator[tuple[str, Outcome]]:
+def _from_run(asks: Iterator[Ask], folder: Path, model: str) -> Iterator[tuple[str, Outcome]]:
     """Yield (request key, answer) for each planned request that the other run has answered."""
     with Store(folder) as store:
         names = [name for (name,) in store.connection.execute("SELECT name FROM model ORDER BY id")]
@@ -60,15 +63,15 @@ def _from_run(plan: Plan, spec: BackendSpec, folder: Path, model: str) -> Iterat
             (prompt_digest(store.load_prompt(prompt)), bool(json.loads(generation)["yes_no"]), repeat): data
             for prompt, generation, repeat, data in rows
         }
-    for request in _requests(plan, spec):
+    for request in _requests(asks):
         place = (prompt_digest(request.prompt), request.generation.yes_no, request.repeat)
         if place in recorded:
             yield request.key, _ANSWER.validate_json(recorded[place])
 
 
-def _requests(plan: Plan, spec: BackendSpec) -> Iterator[Request]:
+def _requests(asks: Iterator[Ask]) -> Iterator[Request]:
     seen: set[str] = set()
-    for ask in plan.asks_of_model(spec):
+    for ask in asks:
         if ask.request.key not in seen:
             seen.add(ask.request.key)
             yield ask.request
@@ -82,12 +85,14 @@ def _first(path: Path) -> list[dict[str, Any]]:
     return list(islice(read_rows(path), 1))
 
 
-def _from_table(plan: Plan, spec: BackendSpec, path: Path) -> Iterator[tuple[str, Outcome]]:
+def _from_table(plan: Plan, asks: Iterator[Ask], path: Path) -> Iterator[tuple[str, Outcome]]:
     answers = _read_table(plan, path)
-    left = dict(answers)
+    # A later round is planned when the one before is answered: until then its row is not out of place.
+    later = range(1, 1 + len(plan.experiment.rounds))
+    left = {place: text for place, text in answers.items() if place[2] not in later}
     placed: dict[str, tuple[str, str]] = {}
-    for ask in plan.asks_of_model(spec):
-        address = (ask.sample.id, ask.cell.name, ask.question.repeat)
+    for ask in asks:
+        address = (ask.sample.id, ask.cell.name, ask.question.round, ask.question.repeat)
         if ask.purpose != "answer" or address not in answers:
             continue
         left.pop(address, None)
@@ -101,10 +106,10 @@ def _from_table(plan: Plan, spec: BackendSpec, path: Path) -> Iterator[tuple[str
             placed[key] = (text, ask.sample.id)
             yield key, Answer(text)
     if left:
-        sample, cell, repeat = next(iter(left))
+        sample, cell, number, repeat = next(iter(left))
         raise ExperimentError(
-            f"{path}: {len(left)} answers are for samples, cells or repeats that are not planned, such as the "
-            f"sample {sample!r} in the cell {cell!r}, repeat {repeat}. The planned samples look like "
+            f"{path}: {len(left)} answers are for samples, cells, rounds or repeats that are not planned, such as "
+            f"the sample {sample!r} in the cell {cell!r}, round {number}, repeat {repeat}. The samples look like "
             f"{plan.samples[0].id!r}; the cells are {', '.join(cell.name for cell in plan.cells)}."
         )
 
@@ -116,7 +121,7 @@ def _read_table(plan: Plan, path: Path) -> dict[Address, str]:
         models[row.model or ""] += 1
         if row.cell is None and len(plan.cells) > 1:
             raise ExperimentError(f"{path}, row {number}: the grid has several cells, so each row needs a cell.")
-        address = (row.sample_id, row.cell or plan.cells[0].name, row.repeat)
+        address = (row.sample_id, row.cell or plan.cells[0].name, row.round, row.repeat)
         if address in answers:
             raise ExperimentError(f"{path}, row {number}: a second answer for {address}. Keep one, or use repeat.")
         answers[address] = row.answer

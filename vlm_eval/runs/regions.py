@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from vlm_eval.errors import BadInputError
 from vlm_eval.flow import Sample
+from vlm_eval.views.gold import gold_regions, has_gold_region
 
 
 def keep_regions(folder: Path, samples: Iterable[tuple[int, Sample]]) -> list[str]:
-    """Write the gold region of each sample that has masks or boxes, once; return what could not be read.
+    """Write the gold region of each sample's first view, once; return what could not be read.
 
     Args:
         folder: the run folder; regions go to `regions/<row>.png`, one bit a pixel.
@@ -21,11 +23,15 @@ def keep_regions(folder: Path, samples: Iterable[tuple[int, Sample]]) -> list[st
     unread = []
     for row, sample in samples:
         path = region_path(folder, row)
-        if path.exists() or not (sample.gold.masks or sample.gold.boxes):
+        drawn = bool(sample.recipe) and has_gold_region(sample)
+        if path.exists() or not (sample.gold.masks or sample.gold.boxes or drawn):
             continue
         try:
-            region = _from_masks(sample) if sample.gold.masks else _from_boxes(sample)
-        except (OSError, ValueError) as error:
+            if drawn:
+                region = Image.fromarray(gold_regions(sample)[0])
+            else:
+                region = _from_masks(sample) if sample.gold.masks else _from_boxes(sample)
+        except (OSError, ValueError, BadInputError) as error:
             unread.append(f"{sample.id}: the gold region cannot be read ({error})")
             continue
         path.parent.mkdir(exist_ok=True)

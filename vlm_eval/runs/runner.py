@@ -14,17 +14,21 @@ from typing import Protocol
 
 import yaml
 
+from vlm_eval.backends.budget import Budget
 from vlm_eval.backends.registry import open_backend
 from vlm_eval.errors import BackendUnavailable, InputError, RunFolderError
-from vlm_eval.flow import RETRIED, Answer, Backend, BackendSpec, Outcome, Request
+from vlm_eval.flow import Answer, Backend, BackendSpec, Outcome, Request
 from vlm_eval.runs.judging import judge_run
 from vlm_eval.runs.lock import run_lock
 from vlm_eval.runs.media import MediaWriter
-from vlm_eval.runs.plan import Plan, check_models, find_contamination
+from vlm_eval.runs.plan import Plan, check_models, find_notes
+from vlm_eval.runs.plan_digest import plan_digest
 from vlm_eval.runs.provenance import describe_run
 from vlm_eval.runs.recorded import join_recorded
 from vlm_eval.runs.regions import keep_regions
-from vlm_eval.runs.store import Growth, Store
+from vlm_eval.runs.spending import stored_cost
+from vlm_eval.runs.store import Growth, Store, is_open
+from vlm_eval.runs.waves import Waves
 
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
 OpenBackend = Callable[[BackendSpec, Path], Backend]
@@ -95,9 +99,21 @@ class StopFlag:
 
 
 def execute(
-    plan: Plan, folder: Path, *, listener: Listener | None = None, open_with: OpenBackend = open_backend
+    plan: Plan,
+    folder: Path,
+    *,
+    listener: Listener | None = None,
+    open_with: OpenBackend = open_backend,
+    budget: Budget | None = None,
 ) -> RunResult:
     """Ask everything that is planned and not answered yet, store each outcome as it arrives, and judge.
+
+    Args:
+        plan: checked.
+        folder: the run folder.
+        listener: hears of progress.
+        open_with: builds the backend of a model.
+        budget: what the run may cost; it learns here what the folder's answers have cost already.
 
     Raises:
         RunFolderError: the folder is locked, belongs to another experiment, or cannot be written (disk full).
@@ -111,18 +127,23 @@ def execute(
             raise InputError(
                 "These models cannot be asked:\n" + "\n".join(f"  - {problem}" for problem in problems)
             )
-    with run_lock(folder), _disk_errors(folder), Store(folder, write=True) as store:
-        growth = store.plan(plan.asks())
+    with run_lock(folder), _disk_errors(folder), Store(folder, write=True, shard=plan.shard) as store:
+        growth = store.plan(plan.asks(), plan_digest(plan))
+        for spec in plan.specs:
+            Waves(plan, spec).extend(store, ended=False)
         _write_experiment(plan, store)
         store.set_meta("provenance", describe_run(plan))
-        store.set_meta("notes", find_contamination(plan))
+        store.set_meta("shard", plan.shard and str(plan.shard))
+        store.set_meta("notes", find_notes(plan))
+        limits = budget or Budget()
+        limits.spent += sum(stored_cost(store, limits, spec) for spec in plan.specs)
         watch.planned(growth, _open(store))
         unavailable: list[str] = []
         with stop.on_interrupt():
             try:
                 for spec in plan.specs:
                     if not stop.event.is_set():
-                        unavailable += _ask_model(store, plan, spec, watch, stop, open_with)
+                        unavailable += _ask_model(store, plan, spec, watch, stop, open_with, limits)
             except KeyboardInterrupt:
                 stop.event.set()
             store.flush()
@@ -139,30 +160,73 @@ def _write_experiment(plan: Plan, store: Store) -> None:
 
 
 def _ask_model(
-    store: Store, plan: Plan, spec: BackendSpec, watch: Listener, stop: StopFlag, open_with: OpenBackend
+    store: Store,
+    plan: Plan,
+    spec: BackendSpec,
+    watch: Listener,
+    stop: StopFlag,
+    open_with: OpenBackend,
+    budget: Budget,
 ) -> list[str]:
-    """Ask one model; return why it was unavailable, if it was."""
-    waiting = sum(n for (name, kind), n in store.tally().items() if name == spec.name and _is_open(kind))
-    if not waiting:
-        return []
-    watch.model_started(spec.name, waiting)
+    """Ask one model, wave by wave; return why it was unavailable, if it was."""
+    waves = Waves(plan, spec)
     media = MediaWriter(store.folder)
-    asked: dict[str, Request] = {}
+    backend: Backend | None = None
     try:
-        scratch = store.folder / "scratch" / f"{spec.model.family}-{sha256(spec.name.encode()).hexdigest()[:8]}"
-        if spec.model.family == "replay":
-            join_recorded(plan, spec, scratch)
-        backend = open_with(spec, scratch)
-        store.set_meta(f"facts of {spec.name}", dict(getattr(backend, "facts", {})))
-        for key, outcome in backend.answer(_until(stop, store.pending(spec.name), asked)):
-            store.put(key, outcome)
-            _keep_pictures(store, media, asked.pop(key, None), outcome)
-            watch.arrived(spec.name, outcome)
+        for wave in range(1 + waves.count):
+            waiting = _waiting(store, spec.name, again=not wave)
+            if waiting:
+                watch.model_started(_wave_name(spec, wave), waiting)
+                if backend is None or spec.model.family == "replay":  # it reads its answers when it is opened
+                    backend = budget.guard(spec, _open_backend(store, plan, spec, waves, open_with))
+                _ask_wave(store, spec, backend, wave, watch, stop, media)
+            if stop.event.is_set():
+                break
+            waves.extend(store, ended=True)
     except BackendUnavailable as error:
         return [f"{spec.name}: {error}"]
     finally:
         media.close()
     return []
+
+
+def _open_backend(store: Store, plan: Plan, spec: BackendSpec, waves: Waves, open_with: OpenBackend) -> Backend:
+    scratch = store.folder / "scratch" / f"{spec.model.family}-{sha256(spec.name.encode()).hexdigest()[:8]}"
+    if spec.model.family == "replay":
+        join_recorded(plan, spec, scratch, lambda: waves.asks(store, ended=False))
+    backend = open_with(spec, scratch)
+    store.set_meta(f"facts of {spec.name}", dict(getattr(backend, "facts", {})))
+    return backend
+
+
+def _ask_wave(
+    store: Store,
+    spec: BackendSpec,
+    backend: Backend,
+    wave: int,
+    watch: Listener,
+    stop: StopFlag,
+    media: MediaWriter,
+) -> None:
+    """Ask what is open; what failed in an earlier wave of this run is left to the next run."""
+    asked: dict[str, Request] = {}
+    pending = store.pending(spec.name, again=not wave)
+    for key, outcome in backend.answer(_until(stop, pending, asked)):
+        store.put(key, outcome)
+        _keep_pictures(store, media, asked.pop(key, None), outcome)
+        watch.arrived(_wave_name(spec, wave), outcome)
+
+
+def _wave_name(spec: BackendSpec, wave: int) -> str:
+    return f"follow-up {wave} of {spec.name}" if wave else spec.name
+
+
+def _waiting(store: Store, model: str, *, again: bool) -> int:
+    return sum(
+        count
+        for (name, kind), count in store.tally().items()
+        if name == model and (is_open(kind) if again else kind == "open")
+    )
 
 
 def _until(stop: StopFlag, requests: Iterator[Request], asked: dict[str, Request]) -> Iterator[Request]:
@@ -182,12 +246,8 @@ def _keep_pictures(store: Store, media: MediaWriter, request: Request | None, ou
             media.add(view, digest)
 
 
-def _is_open(kind: str) -> bool:
-    return kind == "open" or kind in RETRIED
-
-
 def _open(store: Store) -> int:
-    return sum(count for (_, kind), count in store.tally().items() if _is_open(kind))
+    return sum(count for (_, kind), count in store.tally().items() if is_open(kind))
 
 
 def _result(store: Store, stopped: bool, unavailable: list[str]) -> RunResult:

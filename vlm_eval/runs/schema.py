@@ -6,6 +6,7 @@ from pathlib import Path
 from vlm_eval.errors import RunFolderError
 
 SCHEMA_VERSION = 1
+_CACHE_KIBIBYTES = 65_536  # keys are digests, so a plan of a million requests writes all over their index
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -91,6 +92,7 @@ def _set_journal(connection: sqlite3.Connection) -> None:
     if mode != "wal":
         connection.execute("PRAGMA journal_mode=DELETE")
     connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}")
 
 
 def _create(connection: sqlite3.Connection) -> None:

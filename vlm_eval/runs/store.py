@@ -5,7 +5,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,62 +22,64 @@ from vlm_eval.flow import (
     Model,
     Outcome,
     Prompt,
-    Purpose,
-    Question,
     Recipe,
     Request,
     Sample,
     Turn,
     View,
 )
-from vlm_eval.prompting.cells import Cell
+from vlm_eval.runs.plan_writer import Ask, Growth, PlanWriter
 from vlm_eval.runs.schema import connect
+from vlm_eval.runs.score_maps import with_map_kept
+from vlm_eval.runs.shard import BEYOND, Shard
 from vlm_eval.views.render import reopen
+
+__all__ = ["PAGE", "Ask", "Growth", "Store", "is_open"]
 
 PAGE = 256
 _COMMIT_ROWS = 64
 _COMMIT_SECONDS = 0.05
+_REMEMBERED = 4096  # texts, views, prompts ... that are kept in memory, so that millions of requests fit
 _SAMPLE = TypeAdapter(Sample)
-_QUESTION = TypeAdapter(Question)
 _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 _GENERATION = TypeAdapter(Generation)
 _ANSWER = TypeAdapter(Answer)
 _FAILURE = TypeAdapter(Failure)
+# What is asked by the plan, and by this process: a later round hangs on the answers before it, which are here.
+# A prompt without turns stands for a round that cannot be asked.
+_ASKED = (
+    "request.prompt <> '[]' AND EXISTS (SELECT 1 FROM ask WHERE ask.request = request.id "
+    "AND (ask.round > 0 OR (request.key >= ? AND request.key < ?)))"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One entry of the plan: who is asked what about which sample, and the request that answers it."""
-
-    model: str
-    sample: Sample
-    cell: Cell
-    question: Question
-    purpose: Purpose
-    request: Request
-
-
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """What planning changed: how many asks are new, and how many there are."""
-
-    added: int
-    total: int
-    revised: int = 0  # items whose gold or words changed since they were first planned; they are judged again
+def is_open(kind: str) -> bool:
+    """Say whether a request whose outcome is of this kind is still to be asked; `open` where it has none."""
+    return kind == "open" or kind in RETRIED
 
 
 class Store:
-    """A run folder's database. One process writes outcomes; the lock is taken by the runner."""
+    """A run folder's database. One process writes outcomes; the lock is taken by the runner.
 
-    def __init__(self, folder: Path, *, write: bool = False) -> None:
+    With a shard, only its share of the plan is pending and counted; the plan itself is whole in every shard.
+    """
+
+    def __init__(self, folder: Path, *, write: bool = False, shard: Shard | None = None) -> None:
         self.folder = folder
+        self._bounds = shard.bounds if shard else ("", BEYOND)
         self.connection = connect(folder, write=write)
         self._guard = threading.RLock()
         self._pending = 0
         self._last_put = 0.0
-        self._timer: threading.Timer | None = None
-        self._ids: dict[tuple[str, Any], int] = {}
-        self._views: dict[int, View] = {}
+        self._closing = threading.Event()
+        self._committer: threading.Thread | None = None
+        self._trouble: sqlite3.Error | None = None  # that the committer met
+        self._in_flight: dict[str, int] = {}  # rows of the requests that were handed out, by key
+        self._models: dict[str, Model] = {}
+        self._texts: dict[int, str] = {}
+        self._views: dict[tuple[str, int], View] = {}
+        self._prompts: dict[str, Prompt] = {}
+        self._sent: dict[str, str] = {}
 
     def copy_in_memory(self) -> "Store":
         """Return a copy that can be changed without a trace."""
@@ -83,7 +87,6 @@ class Store:
         copy.__dict__.update(self.__dict__)
         copy.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self.connection.backup(copy.connection)
-        copy._ids = {}
         return copy
 
     def __enter__(self) -> "Store":
@@ -94,6 +97,9 @@ class Store:
 
     def close(self) -> None:
         """Commit what is open and close the file."""
+        self._closing.set()
+        if self._committer is not None:
+            self._committer.join()
         with self._guard:
             self.flush()
             self.connection.close()
@@ -112,150 +118,66 @@ class Store:
 
     # --- planning
 
-    def plan(self, asks: Iterable[Ask]) -> Growth:
+    def plan(self, asks: Iterable[Ask], digest: str = "") -> Growth:
         """Write a plan in one transaction; nothing is kept of it when it would orphan a stored answer.
+
+        Args:
+            asks: the plan. They are not even looked at where the latest plan had the same digest.
+            digest: of all that the asks follow from; empty where it is not known.
 
         Raises:
             RunFolderError: an answer that is stored would no longer belong to its place in the plan.
         """
-        with self._guard:
-            before = self._count("ask")
-            self._revised: set[int] = set()
-            turn = 1 + (self.connection.execute("SELECT max(planned) FROM ask").fetchone()[0] or 0)
-            self._ids.clear()
-            self.connection.execute("BEGIN IMMEDIATE")
-            try:
-                for ask in asks:
-                    self._plan_one(ask, turn)
-                self._refuse_orphans(turn)
-            except BaseException:
-                self.connection.execute("ROLLBACK")
-                raise
-            self.connection.execute("COMMIT")
-            self._ids.clear()
-            total = self._count("ask")
-        return Growth(total - before, total, len(self._revised))
+        if digest and self.get_meta("plan digest") == digest:
+            return Growth(0, self._count("ask"))
+        with self._guard, self._transaction():
+            self.set_meta("plan digest", digest)
+            turn = self._next_turn()
+            growth = self._write_plan(asks, turn)
+            self._refuse_orphans(turn)
+            return replace(growth, total=self._count("ask"))
 
-    def _plan_one(self, ask: Ask, turn: int) -> None:
-        model = self._row("model", "name", ask.model, spec=lambda: _dump(ask.request.model))
-        cell = self._row(
-            "cell",
-            "name",
-            ask.cell.name,
-            ingredients=lambda: json.dumps(ask.cell.ingredients.levels()),
-        )
-        sample = self._sample_row(ask.sample)
-        request = self._request_row(ask.request, model)
-        address = (model, sample, cell, ask.question.round, ask.question.repeat, ask.purpose)
-        question = self._question(ask.question)
-        known = self.connection.execute(
-            "SELECT id, request, question, planned FROM ask WHERE model = ? AND sample = ? AND cell = ? "
-            "AND round = ? AND repeat = ? AND purpose = ?",
-            address,
-        ).fetchone()
-        if known is None:
-            self.connection.execute(
-                "INSERT INTO ask (model, sample, cell, round, repeat, purpose, request, question, planned) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*address, request, question, turn),
-            )
-            return
-        if known[3] == turn and known[1] != request:
-            raise RunFolderError(
-                f"The sample {ask.sample.id!r} is asked two different things in the cell {ask.cell.name!r} of one "
-                "plan. Give data sets, samples and cells different names."
-            )
-        if known[1] != request and self._answered(known[1]):
-            raise RunFolderError(
-                f"The answer stored for the sample {ask.sample.id!r} in the cell {ask.cell.name!r} belongs to "
-                "another prompt, picture or setting than the one now planned. Choose another --out folder."
-            )
-        self.connection.execute(
-            "UPDATE ask SET request = ?, question = ?, planned = ? WHERE id = ?",
-            (request, question, turn, known[0]),
-        )
-        if known[2] != question:
-            self.connection.execute("DELETE FROM judgement WHERE ask = ?", (known[0],))
+    def extend(self, asks: Iterable[Ask]) -> Growth:
+        """Add asks to the plan in one transaction and leave the others as they are.
 
-    def _sample_row(self, sample: Sample) -> int:
-        """Return a sample's row; what is said of it now replaces what was said when it was first planned."""
-        known = ("sample", sample.id) in self._ids
-        data = "" if known else _SAMPLE.dump_json(sample).decode()
-        row = self._row("sample", "sample_id", sample.id, data=lambda: data)
-        if not known:
-            stored = self.connection.execute("SELECT data FROM sample WHERE id = ?", (row,)).fetchone()[0]
-            if stored != data:
-                self._revise(row, stored, data)
-        return row
+        Raises:
+            RunFolderError: an ask would take the place of another one that is answered.
+        """
+        with self._guard, self._transaction():
+            return self._write_plan(asks, self._next_turn())
 
-    def _revise(self, row: int, stored: str, data: str) -> None:
-        self.connection.execute("UPDATE sample SET data = ? WHERE id = ?", (data, row))
-        if _truth(json.loads(stored)) != _truth(json.loads(data)):
-            self._revised.add(row)
-            self.connection.execute(
-                "DELETE FROM judgement WHERE ask IN (SELECT id FROM ask WHERE sample = ?)", (row,)
-            )
+    def _write_plan(self, asks: Iterable[Ask], turn: int) -> Growth:
+        before = self._count("ask")
+        writer = PlanWriter(self.connection, turn)
+        for ask in asks:
+            writer.write(ask)
+        total = self._count("ask")
+        return Growth(total - before, total, len(writer.revised))
 
-    def _question(self, question: Question) -> str:
-        return _QUESTION.dump_json(question).decode()
+    def _next_turn(self) -> int:
+        """Count the plans that were written; noted, as to look for the last among a million asks is slow."""
+        noted = self.get_meta("turn")
+        if noted is None:
+            noted = self.connection.execute("SELECT max(planned) FROM ask").fetchone()[0] or 0
+        self.set_meta("turn", int(noted) + 1)
+        return int(noted) + 1
 
-    def _row(self, table: str, unique: str, value: str, **columns: Any) -> int:
-        """Return the id of a row, inserted when it is new; columns are computed only then."""
-        if (table, value) not in self._ids:
-            found = self.connection.execute(f"SELECT id FROM {table} WHERE {unique} = ?", (value,)).fetchone()
-            if found is None:
-                names = ", ".join((unique, *columns))
-                marks = ", ".join("?" * (1 + len(columns)))
-                values = (value, *(compute() for compute in columns.values()))
-                cursor = self.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
-                found = (cursor.lastrowid,)
-            self._ids[(table, value)] = found[0]
-        return self._ids[(table, value)]
-
-    def _request_row(self, request: Request, model: int) -> int:
-        return self._row(
-            "request",
-            "key",
-            request.key,
-            model=lambda: model,
-            prompt=lambda: json.dumps(self._prompt_form(request.prompt)),
-            generation=lambda: _GENERATION.dump_json(request.generation).decode(),
-            repeat=lambda: request.repeat,
-        )
-
-    def _prompt_form(self, prompt: Prompt) -> list[list[Any]]:
-        """Return turns as [role, parts]; a part is a text's id, or [role, a view's id]."""
-        return [
-            [
-                turn.role,
-                [
-                    self._row("text", "text", part) if isinstance(part, str) else [part.role, self._view_row(part)]
-                    for part in turn.parts
-                ],
-            ]
-            for turn in prompt.turns
-        ]
-
-    def _view_row(self, view: View) -> int:
-        return self._row(
-            "view",
-            "identity",
-            view.identity,
-            path=lambda: str(view.path),
-            recipe=lambda: _RECIPE.dump_json(view.recipe).decode(),
-            width=lambda: view.size[0],
-            height=lambda: view.size[1],
-        )
-
-    def _answered(self, request: int) -> bool:
-        row = self.connection.execute("SELECT kind FROM outcome WHERE request = ?", (request,)).fetchone()
-        return row is not None and row[0] == "answer"
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self.flush()
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
 
     def _refuse_orphans(self, turn: int) -> None:
         orphans = self.connection.execute(
             "SELECT count(*), min(sample.sample_id), min(cell.name) FROM ask JOIN outcome USING (request) "
             "JOIN sample ON sample.id = ask.sample JOIN cell ON cell.id = ask.cell "
-            "WHERE ask.planned < ? AND outcome.kind = 'answer'",
+            "WHERE ask.planned < ? AND ask.round = 0 AND outcome.kind = 'answer'",
             (turn,),
         ).fetchone()
         if orphans[0]:
@@ -264,13 +186,18 @@ class Store:
                 f"{orphans[1]!r} in the cell {orphans[2]!r}). A run may grow, not shrink: "
                 "choose another --out folder."
             )
-        self.connection.execute("DELETE FROM ask WHERE planned < ?", (turn,))
+        self.connection.execute("DELETE FROM ask WHERE planned < ? AND round = 0", (turn,))
 
     # --- asking
 
-    def pending(self, model: str) -> Iterator[Request]:
-        """Yield what a model is still to be asked, read in pages so that no cursor stays open."""
-        retried = ", ".join(f"'{kind}'" for kind in sorted(RETRIED))
+    def pending(self, model: str, *, again: bool = True) -> Iterator[Request]:
+        """Yield what a model is still to be asked, read in pages so that no cursor stays open.
+
+        Args:
+            model: its name.
+            again: also what failed in a way that may pass.
+        """
+        retried = ", ".join(f"'{kind}'" for kind in sorted(RETRIED) if again)
         last = 0
         while True:
             with self._guard:
@@ -278,23 +205,30 @@ class Store:
                     "SELECT request.id, key, prompt, generation, request.repeat, spec FROM request "
                     "JOIN model ON model.id = request.model LEFT JOIN outcome ON outcome.request = request.id "
                     f"WHERE request.id > ? AND model.name = ? AND (kind IS NULL OR kind IN ({retried})) "
-                    "AND EXISTS (SELECT 1 FROM ask WHERE ask.request = request.id) "
-                    "ORDER BY request.id LIMIT ?",
-                    (last, model, PAGE),
+                    f"AND {_ASKED} ORDER BY request.id LIMIT ?",
+                    (last, model, *self._bounds, PAGE),
                 ).fetchall()
             if not rows:
                 return
-            for row in rows:
-                yield self._load_request(*row[1:])
+            for row, key, *columns in rows:
+                self._in_flight[key] = row
+                yield self.load_request(key, *columns)
             last = rows[-1][0]
 
-    def _load_request(self, key: str, prompt: str, generation: str, repeat: int, spec: str) -> Request:
-        return Request(
-            key, Model(**json.loads(spec)), self.load_prompt(prompt), _load_generation(generation), repeat
-        )
+    def load_request(self, key: str, prompt: str, generation: str, repeat: int, spec: str) -> Request:
+        """Rebuild a request from its columns and its model's spec."""
+        if spec not in self._models:
+            self._models[spec] = Model(**json.loads(spec))
+        return Request(key, self._models[spec], self.load_prompt(prompt), _load_generation(generation), repeat)
 
     def load_prompt(self, form: str) -> Prompt:
-        """Rebuild a prompt from its stored form."""
+        """Rebuild a prompt from its stored form; repeats of a question get the same one."""
+        if form not in self._prompts:
+            _make_room(self._prompts)
+            self._prompts[form] = self._build_prompt(form)
+        return self._prompts[form]
+
+    def _build_prompt(self, form: str) -> Prompt:
         turns = []
         for role, parts in json.loads(form):
             turns.append(
@@ -303,44 +237,66 @@ class Store:
         return Prompt(tuple(turns))
 
     def _text(self, row: int) -> str:
-        with self._guard:
-            return str(self.connection.execute("SELECT text FROM text WHERE id = ?", (row,)).fetchone()[0])
+        if row not in self._texts:
+            _make_room(self._texts)
+            with self._guard:
+                found = self.connection.execute("SELECT text FROM text WHERE id = ?", (row,)).fetchone()
+            self._texts[row] = str(found[0])
+        return self._texts[row]
 
     def _view(self, role: Any, row: int) -> View:
-        with self._guard:
-            identity, path, recipe, width, height = self.connection.execute(
-                "SELECT identity, path, recipe, width, height FROM view WHERE id = ?", (row,)
-            ).fetchone()
-        return reopen(role, Path(path), _RECIPE.validate_json(recipe), identity, (width, height))
+        if (role, row) not in self._views:
+            _make_room(self._views)
+            with self._guard:
+                identity, path, recipe, width, height = self.connection.execute(
+                    "SELECT identity, path, recipe, width, height FROM view WHERE id = ?", (row,)
+                ).fetchone()
+            steps = _RECIPE.validate_json(recipe)
+            self._views[(role, row)] = reopen(role, Path(path), steps, identity, (width, height))
+        return self._views[(role, row)]
 
     def put(self, key: str, outcome: Outcome) -> None:
         """Store an outcome: committed on arrival, or in groups when they come faster than 1,000 a second."""
+        if isinstance(outcome, Answer):
+            outcome = with_map_kept(self.folder, outcome)
         kind = "answer" if isinstance(outcome, Answer) else outcome.kind
         adapter: TypeAdapter[Any] = _ANSWER if isinstance(outcome, Answer) else _FAILURE
         with self._guard:
             now = time.monotonic()
+            if self._trouble is not None:
+                raise self._trouble
             if self._pending == 0:
                 self.connection.execute("BEGIN IMMEDIATE")
             self.connection.execute(
-                "INSERT OR REPLACE INTO outcome SELECT id, ?, ?, ? FROM request WHERE key = ?",
-                (kind, adapter.dump_json(outcome).decode(), time.time(), key),
+                "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?)",
+                (self._row_of(key), kind, adapter.dump_json(outcome).decode(), time.time()),
             )
             self._pending += 1
             fast = now - self._last_put < 0.001
             self._last_put = now
             if not fast or self._pending >= _COMMIT_ROWS:
                 self.flush()
-            elif self._timer is None:
-                self._timer = threading.Timer(_COMMIT_SECONDS, self.flush)
-                self._timer.daemon = True
-                self._timer.start()
+            elif self._committer is None:
+                self._committer = threading.Thread(target=self._commit_regularly, name="commit", daemon=True)
+                self._committer.start()
+
+    def _commit_regularly(self) -> None:
+        # One thread for the whole run: to start one a group of rows costs more than to write them.
+        while self._trouble is None and not self._closing.wait(_COMMIT_SECONDS):
+            try:
+                self.flush()
+            except sqlite3.Error as error:
+                self._trouble = error
+
+    def _row_of(self, key: str) -> int:
+        row = self._in_flight.pop(key, None)
+        if row is None:
+            row = self.connection.execute("SELECT id FROM request WHERE key = ?", (key,)).fetchone()[0]
+        return int(row)
 
     def flush(self) -> None:
         """Commit what is open."""
         with self._guard:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
             pending, self._pending = self._pending, 0
             if pending and self.connection.in_transaction:  # a full disk has rolled it back already
                 self.connection.execute("COMMIT")
@@ -351,7 +307,11 @@ class Store:
         Raises:
             RunFolderError: the same identity was sent with other bytes before.
         """
+        if self._sent.get(view.identity) == digest:
+            return False
         with self._guard:
+            _make_room(self._sent)
+            self._sent[view.identity] = digest
             row = self.connection.execute("SELECT sent FROM view WHERE identity = ?", (view.identity,)).fetchone()
             if row is None or row[0] == digest:
                 return False
@@ -371,26 +331,23 @@ class Store:
     def tally(self) -> dict[tuple[str, str], int]:
         """Count requests by (model name, outcome kind); kind `open` where there is none."""
         rows = self.connection.execute(
-            "SELECT model.name, coalesce(kind, 'open'), count(*) "
-            "FROM request JOIN model ON model.id = request.model "
-            "LEFT JOIN outcome ON outcome.request = request.id "
-            "WHERE EXISTS (SELECT 1 FROM ask WHERE ask.request = request.id) GROUP BY 1, 2"
+            "SELECT request.model, coalesce(kind, 'open'), count(*) "
+            "FROM request LEFT JOIN outcome ON outcome.request = request.id "
+            f"WHERE {_ASKED} GROUP BY 1, 2",
+            self._bounds,
         )
-        return {(model, kind): count for model, kind, count in rows}
+        names = dict(self.connection.execute("SELECT id, name FROM model").fetchall())
+        return {(names[model], kind): count for model, kind, count in rows}
 
     def _count(self, table: str) -> int:
         return int(self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
-def _truth(sample: dict[str, Any]) -> dict[str, Any]:
-    """Leave out where files lie: data that moved has not changed."""
-    gold = {name: value for name, value in sample["gold"].items() if name != "masks"}
-    return {**sample, "gold": gold, "sources": None, "references": None, "marked": None}
+def _make_room(memory: dict[Any, Any]) -> None:
+    if len(memory) >= _REMEMBERED:
+        memory.clear()
 
 
-def _dump(model: Model) -> str:
-    return json.dumps({name: getattr(model, name) for name in Model.__slots__})
-
-
+@lru_cache(maxsize=256)
 def _load_generation(text: str) -> Generation:
     return _GENERATION.validate_json(text)

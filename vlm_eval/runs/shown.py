@@ -1,0 +1,58 @@
+"""How an experiment lets items be shown: other steps than the card's, and numbered marks."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from vlm_eval.errors import BadInputError, ExperimentError, InputError
+from vlm_eval.flow import Recipe, Sample, Scalar
+from vlm_eval.views.gold import mark_sample
+from vlm_eval.views.open import make_recipe, override
+
+Steps = Mapping[str, Mapping[str, Scalar]]
+
+
+def as_shown(samples: Iterable[Sample], views: Steps | None, marks: Mapping[str, Scalar] | None) -> list[Sample]:
+    """Return samples as an experiment shows them.
+
+    Marks are drawn once for each item here, since the regions decide which marks are gold. An item that cannot be
+    drawn stays as it is and fails when it is asked.
+
+    Args:
+        samples: as the card has them.
+        views: steps over the card's own, operation -> parameters; see docs/views.md.
+        marks: parameters of the step `marks`; None: only marks that the data set brings.
+
+    Raises:
+        ExperimentError: a step or parameter is unknown or out of place.
+    """
+    try:
+        steps = make_recipe(views) if views else ()
+        marking = make_recipe({"marks": marks}) if marks is not None else ()
+        return [_marked(_with_steps(sample, steps), marking) for sample in samples]
+    except InputError as error:
+        raise ExperimentError(f"The items cannot be shown as asked for: {error}") from error
+
+
+def _with_steps(sample: Sample, steps: Recipe) -> Sample:
+    if not steps:
+        return sample
+    own = sample.reference_recipe
+    domain = "series-text" if steps[0].operation == "text" and sample.domain == "time-series" else sample.domain
+    return replace(
+        sample,
+        recipe=override(sample.recipe, steps),
+        reference_recipe=None if own is None else override(own, steps),
+        domain=domain,
+    )
+
+
+def _marked(sample: Sample, marking: Recipe) -> Sample:
+    if not marking or sample.marked is not None:
+        return sample
+    marked = replace(sample, marking=marking)
+    try:
+        found = mark_sample(sample, marking[0])
+    except BadInputError:
+        return marked
+    metadata = {**sample.metadata, **found.metadata} | ({} if found.iou is None else {"marks_iou": found.iou})
+    return replace(marked, metadata=metadata, gold=replace(sample.gold, marks=found.gold))

@@ -1,0 +1,74 @@
+"""The normal pictures that a baseline compares with, and what it is shown of them.
+
+The backend gets them as references of the prompt, so it learns no data set and no split, and the key of a request
+holds them all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from vlm_eval.data.selection import References, choose_references
+from vlm_eval.errors import CardError
+from vlm_eval.flow import Prompt, Recipe, Sample, Turn, View
+from vlm_eval.views.open import open_views
+
+Support = int | Literal["train"]
+
+
+def choose_support(samples: Sequence[Sample], support: Support | None, seed: int) -> References:
+    """Choose the support set of each object class by the seed of the references, which are the first of it.
+
+    Args:
+        samples: all of a data set.
+        support: how many normal pictures a class, or "train": all normal ones of the training split.
+        seed: of the references.
+
+    Raises:
+        CardError: a class has too few normal pictures, or no training split.
+    """
+    evaluated = [sample for sample in samples if sample.split == "test"]
+    if support is None or any(sample.references for sample in evaluated):
+        return References({})  # items with references of their own are compared with those
+    if support != "train":
+        return choose_references(samples, support, seed)
+    by_class: dict[str, tuple[Path, ...]] = {}
+    withdrawn: set[str] = set()
+    for name in sorted({sample.object_class for sample in evaluated}):
+        own = [sample for sample in samples if sample.object_class == name]
+        count = sum(sample.split == "train" and sample.gold.anomalous == "no" for sample in own)
+        if not count:
+            raise CardError(
+                f"{own[0].card}: class {name!r} has no normal pictures in a training split. Give support a "
+                "number, such as 20: those are withdrawn from the evaluated items."
+            )
+        chosen = choose_references(own, count, seed)
+        by_class |= chosen.by_class
+        withdrawn |= chosen.withdrawn
+    return References(by_class, frozenset(withdrawn))
+
+
+@dataclass(frozen=True)
+class SupportSets:
+    """The support sets of a run, by (card, object class); none where it asks for none."""
+
+    by_class: Mapping[tuple[str, str], tuple[Path, ...]] = field(default_factory=dict)
+    _views: dict[tuple[tuple[Path, ...], Recipe], tuple[View, ...]] = field(default_factory=dict, repr=False)
+
+    def pictures(self, sample: Sample, references: Sequence[Path]) -> tuple[Path, ...]:
+        """Return the sample's own references, or its class's support set, or else the references of the cell."""
+        return sample.references or self.by_class.get((sample.card, sample.object_class), tuple(references))
+
+    def prompt(self, sample: Sample, normal: tuple[Path, ...]) -> Prompt:
+        """Return a prompt without words: the pictures of the sample, then the normal ones.
+
+        Cells that differ in words alone thus share one request.
+        """
+        own = sample.recipe if sample.reference_recipe is None else sample.reference_recipe
+        if (normal, own) not in self._views:
+            self._views[normal, own] = tuple(
+                view for path in normal for view in open_views(path, "reference", own)
+            )
+        queries = [view for path in sample.sources for view in open_views(path, "query", sample.recipe)]
+        return Prompt((Turn("user", (*queries, *self._views[normal, own])),))
