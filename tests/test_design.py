@@ -69,7 +69,7 @@ def test_there_are_two_levels_of_folders_and_no_name_that_shadows_a_library():
 
 def test_the_command_modules_import_only_typer_and_the_standard_library_at_their_top():
     for path in (ROOT / "cli").glob("*.py"):
-        if path.stem in ("run_work", "preview_work", "score_work", "progress", "__init__"):
+        if path.stem.endswith("_work") or path.stem in ("progress", "__init__"):
             continue  # imported inside a command
         for node in ast.parse(path.read_text()).body:
             names = [node.module] if isinstance(node, ast.ImportFrom) else []

@@ -1,5 +1,6 @@
 """Answers are scored without asking any model."""
 
+import csv
 import json
 
 import pytest
@@ -65,3 +66,33 @@ def test_a_table_that_is_not_utf8_is_refused(parts, tmp_path):
     table = tmp_path / "theirs.csv"
     table.write_bytes("sample_id,answer\nnormal/00.png,Gew\xf6hnlich\n".encode("latin-1"))
     assert "not UTF-8" in str(call("score", table, "--dataset", parts).exception)
+
+
+def test_scorers_of_the_same_answers_are_compared_and_their_disagreements_written(parts, tmp_path):
+    out = tmp_path / "run"
+    call("run", "--dataset", parts, "--model", "scripted:coin", "--repeats", 3, "--out", out)
+    labels = tmp_path / "labels.csv"
+    rows = [f"parts/normal/{index:02d}.png,{'yes' if index < 6 else 'unsure'}" for index in (0, 2, 4, 6)]
+    labels.write_text("\n".join(["sample_id,verdict", *rows]) + "\n")
+    result = call("score", out, "--scorer", f"verdict,votes,words,human:{labels}", "--agreement")
+    assert result.exit_code == 0, result.output
+    output = " ".join(result.output.split())
+    assert "12 questions abstained" in output
+    assert "not-labelled 32, unsure 1" in output
+    assert "words is compared with none of the others" in output
+    with (out / "report" / "agreement.csv").open() as stream:
+        pairs = {(row["first"], row["second"]): row for row in csv.DictReader(stream)}
+    assert set(pairs) == {("verdict", "votes"), ("verdict", "human"), ("votes", "human")}
+    assert (pairs["verdict", "human"]["answers"], pairs["verdict", "human"]["left_out"]) == ("4", "32")
+    assert (out / "report" / "disagreements.csv").is_file()
+
+
+def test_the_report_takes_the_scores_from_the_source_that_was_chosen(parts, tmp_path):
+    out = tmp_path / "run"
+    call("run", "--dataset", parts, "--model", "scripted:coin", "--repeats", 3, "--no-yes-no", "--out", out)
+    output = " ".join(call("score", out, "--scorer", "verdict,votes", "--score-source", "votes").output.split())
+    assert "k = 3 answers a question" in output
+    assert "AUROC: from share of k votes" in output
+    assert "AUROC: from share of k votes" in " ".join(call("report", out).output.split())
+    wrong = call("score", out, "--score-source", "first-token")
+    assert "There is no score source 'first-token'" in str(wrong.exception)

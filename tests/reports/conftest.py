@@ -1,11 +1,19 @@
 from collections.abc import Callable
+from hashlib import sha256
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from vlm_eval.errors import BackendUnavailable
+from vlm_eval.flow import Answer, Capabilities
 from vlm_eval.reports.info import ReportInfo
+from vlm_eval.runs.experiment import parse_experiment
+from vlm_eval.runs.plan import make_plan
+from vlm_eval.runs.runner import execute
 
 INGREDIENTS = ("class", "standard", "reference")
 CELLS = [
@@ -94,3 +102,56 @@ def info() -> ReportInfo:
         "licences": {"demo": "Apache-2.0"},
         "cells": CELLS,
     }
+
+
+HOSTILE = (
+    "<script>window.hacked = 1</script>Yes, there is a crack.",
+    "</script><script>window.hacked = 1</script> No defects.",
+    '<img src=x onerror="window.hacked = 1"> Yes, a scratch.',
+    "[No defects](javascript:window.hacked=1) \u2028 are visible.",
+    "Yes. \u202egnihton\u202c There is a dent.",
+    "\U0001f600 No. " + "A" * 200_000,
+    "I am sorry, I cannot help with that.",
+    "",
+)
+"""Answers that a page must show as text, a refusal and an empty one among them."""
+
+
+class Replies:
+    """A backend that answers by the number of the request; an answer may be a failure, None ends the run."""
+
+    capabilities = Capabilities(yes_no=False)
+
+    def __init__(self, reply: Callable[[int], object]) -> None:
+        self.reply = reply
+
+    def answer(self, requests):
+        for number, request in enumerate(requests):
+            reply = self.reply(number)
+            if reply is None:
+                raise BackendUnavailable("the key is not valid")
+            sent = tuple(sha256(view.read()).hexdigest() for view in request.prompt.views)
+            yield request.key, Answer(reply, latency=0.5, sent=sent) if isinstance(reply, str) else reply
+
+
+@pytest.fixture(scope="session")
+def run_of(tmp_path_factory) -> Callable[..., Path]:
+    """Return a function that asks about twelve pictures of hostile names and gives the run folder."""
+
+    def make(reply=lambda number: HOSTILE[number % len(HOSTILE)], name="run", **experiment) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        for index in range(12):
+            anomalous = index % 2 == 1
+            place = folder / "parts" / ("anomalous" if anomalous else "normal")
+            place.mkdir(parents=True, exist_ok=True)
+            colour = (index * 20, 90, 200 - index * 10)
+            Image.new("RGB", (64, 48), colour).save(place / f'<b onclick="x">{index:02d}\u202e&.png')
+        settings = {"grid": {"reference": [0, 1]}, "yes_no": False} | experiment
+        plan = make_plan(
+            parse_experiment({"dataset": str(folder / "parts"), "models": ["scripted:no"]} | settings, "test")
+        )
+        backend = Replies(reply)
+        execute(plan, folder / "<i>run", open_with=lambda spec, scratch: backend)
+        return folder / "<i>run"
+
+    return make

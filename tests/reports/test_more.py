@@ -92,7 +92,11 @@ def test_published_numbers_stand_beside_the_classes_they_are_about(frame_of, inf
     assert np.isnan(table.loc["series", "published_accuracy"])
     inside = table.loc["part", "accuracy_low"] <= 0.8 <= table.loc["part", "accuracy_high"]
     assert table.loc["part", "published_accuracy_inside"] == inside
-    assert not table["published_auroc_inside"].any()
+    assert "published_auroc" not in table
+    whole = pd.read_csv(tmp_path / "ablation.csv")
+    assert whole["published_auroc"].tolist() == [0.01]
+    assert not whole["published_auroc_inside"].any()
+    assert "published_accuracy" not in whole
 
 
 @pytest.mark.parametrize(
@@ -238,8 +242,14 @@ def test_a_file_of_an_earlier_report_does_not_stay(frame_of, info, tmp_path):
     assert not (tmp_path / "choice.csv").exists()
 
 
-@pytest.mark.parametrize("spoil", ["unanswerable", "one group", "one item", "only anomalous", "no scores"])
-def test_odd_runs_get_reasons_and_never_nan(frame_of, info, tmp_path, spoil):
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "unanswerable", "one group", "one item", "only anomalous", "only normal", "no scores", "some scores",
+        "equal scores", "nothing answered",
+    ],
+)  # fmt: skip
+def test_odd_runs_get_reasons_and_never_nan(frame_of, fail_asks, info, tmp_path, spoil):
     frame = frame_of(classes=("part", "series"), cells=info["cells"][:4], repeats=2)
     if spoil == "unanswerable":
         frame["gold"] = "unanswerable"
@@ -249,10 +259,42 @@ def test_odd_runs_get_reasons_and_never_nan(frame_of, info, tmp_path, spoil):
         frame = frame[frame["sample_id"] == frame["sample_id"].iloc[1]].reset_index(drop=True)
     elif spoil == "only anomalous":
         frame = frame[frame["gold"] == "yes"].reset_index(drop=True)
+    elif spoil == "only normal":
+        frame = frame[frame["gold"] == "no"].reset_index(drop=True)
+    elif spoil == "nothing answered":
+        fail_asks(frame, np.ones(len(frame), dtype=bool))
+    elif spoil == "equal scores":
+        frame["anomaly_score"] = 0.5
     else:
-        frame["anomaly_score"] = np.nan
+        frame.loc[frame.index % 3 > 0 if spoil == "some scores" else frame.index >= 0, "anomaly_score"] = np.nan
     text, files = report(frame, tmp_path, info)
     words = re.compile(r"\b(nan|inf)\b", re.IGNORECASE)
     assert not words.search(text)
     for path in files.more:
         assert not words.search(path.read_text()), path
+
+
+def test_the_report_tells_an_operating_point_of_the_most_accurate_cell(frame_of, info, tmp_path):
+    frame = frame_of(cells=info["cells"][:4])
+    text, _ = report(frame, tmp_path, info)
+    points = pd.read_csv(tmp_path / "operating_points.csv").set_index(["cell", "chosen_for"])
+    best = pd.read_csv(tmp_path / "choice.csv").set_index("cell")["best"].idxmax()
+    own = points.loc[(best, "recall 0.99")]
+    told = f"chose for 99 % recall, {best} misses {100 * own['miss']:.0f} ["
+    assert told in text
+    frame["anomaly_score"] = np.nan
+    assert "At the threshold" not in report(frame, tmp_path, info)[0]
+
+
+def test_the_price_of_a_point_is_told_only_where_points_are_gained(frame_of, info, tmp_path):
+    frame = frame_of(cells=info["cells"][:2], per_class=60)
+    dear = frame["cell"] == "task+reference"
+    frame["latency"] = np.where(dear, 0.5, 0.1)
+    text, files = report(frame, tmp_path, info)
+    table = pd.read_csv(files.effects).set_index("measure")
+    assert table.loc["accuracy", "low"] > 0
+    price = table.loc["accuracy", "seconds_per_point"]
+    assert price == pytest.approx(0.4 / (100 * table.loc["accuracy", "difference"]), rel=1e-4)
+    assert f"Price of a point of accuracy, an item: reference {price:.2g} seconds" in text
+    backwards = {**info, "cells": info["cells"][1::-1]}
+    assert "Price of a point" not in report(frame, tmp_path, backwards)[0]

@@ -4,7 +4,22 @@ import sys
 
 import typer
 
-from vlm_eval.cli import datasets, describe, gate, models, power, preview, prompts, report, run, score
+from vlm_eval.cli import (
+    compare,
+    datasets,
+    describe,
+    gate,
+    judge,
+    merge,
+    models,
+    power,
+    preview,
+    prompts,
+    report,
+    review,
+    run,
+    score,
+)
 from vlm_eval.errors import BackendUnavailable, VlmEvalError
 
 app = typer.Typer(
@@ -17,10 +32,14 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("preview")(preview.preview)
 app.command("score")(score.score)
+app.command("merge")(merge.merge)
 app.command("gate")(gate.gate)
 app.command("power")(power.power)
 app.command("describe")(describe.describe)
+app.command("judge")(judge.judge)
 app.command("report")(report.report)
+app.command("review")(review.review)
+app.command("compare")(compare.compare)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(models.app, name="models")

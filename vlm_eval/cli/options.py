@@ -19,7 +19,8 @@ ModelFlag = Annotated[
     ),
 ]
 AblateFlag = Annotated[
-    str | None, typer.Option(help="Ingredients to switch off and on: class,standard,reference,marks.")
+    str | None,
+    typer.Option(help="Ingredients to switch: class,standard,reference,marks; to vary: wording,reference_seed."),
 ]
 LevelsFlag = Annotated[str | None, typer.Option(help="Prompt levels: naive,class,expert,rules.")]
 ShotsFlag = Annotated[str | None, typer.Option(help="Numbers of reference pictures for --levels: 0,1.")]
@@ -30,6 +31,9 @@ PromptsFlag = Annotated[list[Path] | None, typer.Option("--prompts", help="Folde
 CardsFlag = Annotated[list[Path] | None, typer.Option("--datasets", help="Folder with your own cards.")]
 SeedFlag = Annotated[int | None, typer.Option(help="Seed of the choice of items.")]
 ReferenceSeedFlag = Annotated[int | None, typer.Option(help="Seed of the choice of reference pictures.")]
+SupportFlag = Annotated[
+    str | None, typer.Option(help="Normal pictures a class that baselines compare with: a number, or train.")
+]
 
 
 def build_experiment(
@@ -48,6 +52,7 @@ def build_experiment(
         ExperimentError: neither names a data set and a model, or a value is not allowed.
     """
     from vlm_eval.errors import ExperimentError
+    from vlm_eval.prompting.cells import ablation_levels
     from vlm_eval.runs.experiment import parse_experiment, read_experiment
 
     data = read_experiment(file).model_dump(exclude_unset=True) if file else {}
@@ -57,7 +62,7 @@ def build_experiment(
     if ablate is not None and (levels is not None or shots is not None):
         raise ExperimentError("--ablate makes a grid of its own; leave out --levels and --shots, or leave it out.")
     if ablate is not None:
-        data |= {"grid": {name: [0, 1] for name in _split(ablate)}, "levels": None, "shots": None}
+        data |= {"grid": ablation_levels(_split(ablate)), "levels": None, "shots": None}
     if levels is not None or shots is not None:
         data["grid"] = None
         data |= {"levels": _split(levels)} if levels is not None else {}

@@ -6,6 +6,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Column
 from rich.text import Text
 
+from vlm_eval.backends.budget import Budget
 from vlm_eval.flow import Answer, Outcome
 from vlm_eval.runs.store import Growth
 
@@ -18,10 +19,12 @@ class _Rate(ProgressColumn):
 
 
 class ProgressBar:
-    """Shows answered, failed, requests a second and the time left, a line a model."""
+    """Shows answered, failed, requests a second, the time left and the cost so far, a line a model."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, budget: Budget | None = None) -> None:
         self.console = console
+        self._budget = budget
+        cost = TextColumn("{task.fields[cost]}", table_column=Column(no_wrap=True))
         self.progress = Progress(
             TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             BarColumn(bar_width=10),
@@ -32,6 +35,7 @@ class ProgressBar:
             ),
             _Rate(),
             TimeRemainingColumn(),
+            *([] if self._cost() is None else [cost]),
             console=console,
             expand=True,
         )
@@ -57,10 +61,21 @@ class ProgressBar:
     def model_started(self, name: str, open_requests: int) -> None:
         """Add a model's line."""
         self._tally[name] = [0, 0]
-        self._task[name] = self.progress.add_task(escape(name), total=open_requests, answered=0, failed=0)
+        self._task[name] = self.progress.add_task(
+            escape(name), total=open_requests, answered=0, failed=0, cost=self._cost()
+        )
 
     def arrived(self, name: str, outcome: Outcome) -> None:
         """Move a model's line on."""
         tally = self._tally[name]
         tally[0 if isinstance(outcome, Answer) else 1] += 1
-        self.progress.update(self._task[name], advance=1, answered=tally[0], failed=tally[1])  # type: ignore[arg-type]
+        cost = self._cost()
+        self.progress.update(self._task[name], advance=1, answered=tally[0], failed=tally[1], cost=cost)  # type: ignore[arg-type]
+
+    def _cost(self) -> str | None:
+        """Return what the run folder has cost, of how much; None where no price is known."""
+        budget = self._budget
+        if budget is None or budget.prices is None:
+            return None
+        most = "" if budget.max_cost is None else f" of ${budget.max_cost:g}"
+        return f"${budget.spent:.2f}{most}"

@@ -1,4 +1,4 @@
-"""`vlm-eval report`: tables and figures from a run folder alone."""
+"""`vlm-eval report`: tables and figures, or a page to look at, from run folders alone."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,8 +7,20 @@ import typer
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folder, or several.")],
     out: Annotated[Path | None, typer.Option(help="Where to write; by default RUN/report.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write one page instead, with every picture in it: report.html.")
+    ] = None,
+    html_dir: Annotated[
+        Path | None, typer.Option(help="The same as a folder, for runs whose pictures are too much for one file.")
+    ] = None,
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="Also as: parquet,json,md,latex (tables), svg,pdf (figures), dataset (items)."
+        ),
+    ] = None,
     defect_rate: Annotated[
         float | None, typer.Option(help="Share of defective items in use, for the precision: 0.01 by default.")
     ] = None,
@@ -22,10 +34,18 @@ def report(
     prices: Annotated[
         Path | None, typer.Option(help="Price file (YAML): USD per million tokens by model.")
     ] = None,
+    human: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV of human labels: sample_id, verdict, probability[, cell, model, reviewer]; or `review`: "
+            "those that `vlm-eval review` took."
+        ),
+    ] = None,
     published: Annotated[Path | None, typer.Option(help="CSV of published numbers, shown beside ours.")] = None,
 ) -> None:
     """Rebuild the tables and figures of a run; the data and the models are not needed."""
-    from vlm_eval.cli.run_work import show_report
+    from vlm_eval.cli.page_work import show_pages, show_reports
+    from vlm_eval.errors import ExperimentError
 
     extra: dict[str, Any] = {"defect_rate": defect_rate, "margin": margin, "costs": costs}
     if prices is not None:
@@ -36,4 +56,17 @@ def report(
         from vlm_eval.reports.published import read_published
 
         extra["published"] = read_published(published)
-    show_report(run, out, {name: value for name, value in extra.items() if value is not None})
+    if human is not None:
+        from vlm_eval.runs.frame import read_frame
+        from vlm_eval.runs.human import read_human
+        from vlm_eval.runs.review_verdicts import read_reviews
+
+        if len(runs) > 1:
+            raise ExperimentError(f"--human holds labels of one run; {len(runs)} runs are given. Report it alone.")
+        reviewed = human == Path("review") and not human.is_file()
+        extra["human"] = read_reviews(runs[0]) if reviewed else read_human(human, read_frame(runs[0]))
+    extra = {name: value for name, value in extra.items() if value is not None}
+    if html or html_dir:
+        show_pages(runs, html, html_dir, extra)
+    else:
+        show_reports(runs, out, extra, formats)

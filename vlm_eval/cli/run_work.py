@@ -1,5 +1,8 @@
 """The work behind `run` and `report`; imported only when one of them runs."""
 
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -7,17 +10,20 @@ from rich.console import Console
 from rich.text import Text
 
 from vlm_eval.backends.endpoint import receiving_host
-from vlm_eval.backends.prices import read_prices
+from vlm_eval.backends.registry import open_backend
 from vlm_eval.cli.progress import ProgressBar
-from vlm_eval.errors import ExperimentError, RunFolderError
+from vlm_eval.errors import ExperimentError, MissingExtraError, RunFolderError
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.run_info import read_info
+from vlm_eval.reports.scored_tables import show_scored
 from vlm_eval.reports.write import ReportFiles, write_report
 from vlm_eval.runs.experiment import Experiment
 from vlm_eval.runs.forecast import Forecast, forecast
 from vlm_eval.runs.frame import read_frame
 from vlm_eval.runs.plan import Plan, make_plan
-from vlm_eval.runs.runner import RunResult, execute
+from vlm_eval.runs.runner import OpenBackend, RunResult, execute
+from vlm_eval.runs.shard import parse_shard
+from vlm_eval.runs.spending import open_budget
 
 
 def run_experiment(
@@ -26,24 +32,44 @@ def run_experiment(
     *,
     prompts: tuple[Path, ...],
     cards: tuple[Path, ...],
+    shard: str | None = None,
+    executor: str = "here",
+    workers: int | None = None,
+    worker_gpus: float = 0.0,
     dry_run: bool,
     local_only: bool,
     prices: Path | None,
 ) -> int:
     """Run an experiment and return the exit code."""
     console = Console()
-    plan = make_plan(experiment, prompts=prompts, datasets=cards)
+    share = parse_shard(shard) if shard else None
+    plan = replace(make_plan(experiment, prompts=prompts, datasets=cards), shard=share)
     if local_only:
         _refuse_remote(plan)
+    budget = open_budget(plan, prices)
     if dry_run:
-        print_forecast(forecast(plan, folder, read_prices(prices) if prices else None), console)
+        print_forecast(forecast(plan, folder, budget.prices), console)
         return 0
-    with ProgressBar(console) as bar:
-        result = execute(plan, folder, listener=bar)
+    opening = _open_executor(executor, workers, worker_gpus)
+    with opening as open_with, ProgressBar(console, budget) as bar:
+        result = execute(plan, folder, listener=bar, open_with=open_with, budget=budget)
     if result.answered:
         show_report(folder, None)
     _say_how_it_ended(result, folder, console)
     return 130 if result.stopped else 3 if result.open else 0
+
+
+def _open_executor(name: str, workers: int | None, gpus: float) -> AbstractContextManager[OpenBackend]:
+    """Say where models run: in this process, or in a pool of Ray workers."""
+    if name == "here":
+        return nullcontext(open_backend)
+    if name != "ray":
+        raise ExperimentError(f"There is no executor {name!r}. Use here, or ray.")
+    if find_spec("ray") is None:
+        raise MissingExtraError("ray", "ray", "--executor ray")
+    from vlm_eval.backends.ray_pool import PoolSettings, RayExecutor
+
+    return RayExecutor(PoolSettings(workers=workers, gpus=gpus))
 
 
 def show_report(folder: Path, out: Path | None, extra: dict[str, Any] | None = None) -> ReportFiles:
@@ -54,6 +80,7 @@ def show_report(folder: Path, out: Path | None, extra: dict[str, Any] | None = N
     try:
         info = cast(ReportInfo, {**read_info(folder), **(extra or {})})
         files = write_report(frame, target, info=info, console=console)
+        show_scored(folder, target, console)
     except OSError as error:
         raise RunFolderError(
             f"The report cannot be written to {target} ({error}). Choose another --out."

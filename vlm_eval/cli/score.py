@@ -11,8 +11,17 @@ from vlm_eval.cli import options
 def score(
     source: Annotated[Path, typer.Argument(help="Run folder, or a table of answers (.jsonl, .csv).")],
     scorer: Annotated[
-        str, typer.Option(help="Scorers, by comma: verdict, words, labels ...")
+        str, typer.Option(help="Scorers, by comma: verdict, words, choice, mapping:open-images, human:FILE ...")
     ] = "verdict,words,labels",
+    agreement: Annotated[
+        bool, typer.Option("--agreement", help="Say how far these scorers agree, and on which answers not.")
+    ] = False,
+    score_source: Annotated[
+        str | None,
+        typer.Option(
+            help="Where anomaly scores come from, for AUROC: votes, verbalised:unit ...; default: stored."
+        ),
+    ] = None,
     dataset: Annotated[
         str | None, typer.Option("--dataset", "-d", help="What a table's answers are about.")
     ] = None,
@@ -36,4 +45,5 @@ def score(
         folder = out or Path("runs") / source.stem
         pairs = dict(entry.partition("=")[::2] for entry in column or ())
         import_table(source, folder, dataset, pairs, layout, root, tuple(datasets or ()), tuple(prompts or ()))
-    score_run(folder, [name.strip() for name in scorer.split(",") if name.strip()])
+    names = [name.strip() for name in scorer.split(",") if name.strip()]
+    score_run(folder, names, agreement=agreement, score_source=score_source)

@@ -10,8 +10,10 @@ from vlm_eval.data.loading import load_dataset
 from vlm_eval.errors import ExperimentError
 from vlm_eval.prompting.environment import open_templates
 from vlm_eval.prompting.layouts import find_layout
+from vlm_eval.reports.agreement_table import show_agreement
 from vlm_eval.runs.imported import Polarity, import_answers
 from vlm_eval.runs.judging import Change, rescore
+from vlm_eval.runs.scores import choose_source
 from vlm_eval.runs.store import Store
 
 
@@ -43,21 +45,31 @@ def import_table(
     )
 
 
-def score_run(folder: Path, scorers: list[str]) -> None:
-    """Score a run folder, print what changed, and report."""
+def score_run(
+    folder: Path, scorers: list[str], *, agreement: bool = False, score_source: str | None = None
+) -> None:
+    """Score a run folder, print what changed and how far the scorers agree, and report."""
     with Store(folder) as store:  # it must exist before it is opened for writing
         store.get_meta("schema_version")
     with Store(folder, write=True) as store:
+        if score_source is not None:
+            choose_source(store, score_source)
         changes = rescore(store, scorers)
     console = Console()
     for change in changes:
         console.print(Text(_sentence(change)))
+    if score_source is not None:
+        console.print(Text(f"The anomaly scores of this run are taken from: {score_source}."))
     show_report(folder, None)
+    if agreement:
+        show_agreement(folder, [(one.scorer, one.version) for one in changes], folder / "report", console)
 
 
 def _sentence(change: Change) -> str:
     said = f"{change.scorer} {change.version}: {change.judged} new judgements; {change.abstained} of "
-    said += f"{change.total} answers abstained from"
+    said += f"{change.total} {change.unit} abstained from"
+    if change.reasons:
+        said += f" ({', '.join(f'{reason} {count}' for reason, count in change.reasons.items())})"
     if change.before is not None:
         said += f"; {change.changed} values differ from version {change.before}"
-    return said
+    return said + (f"; {change.note}" if change.note else "")

@@ -8,15 +8,12 @@ import numpy as np
 from vlm_eval.flow import Scalar
 from vlm_eval.metrics.choosing import Choice, choose
 from vlm_eval.metrics.estimate import Estimate
-from vlm_eval.metrics.variance_shares import LEAST_LEVELS, VarianceShare, variance_shares
-from vlm_eval.reports.effects import grid_cells, outcome
+from vlm_eval.metrics.variance_shares import LEAST_LEVELS, VarianceShare, explained_by, variance_shares
+from vlm_eval.reports.effects import SAMPLED, grid_cells, outcome
 from vlm_eval.reports.files import fields_of
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.panel import Panel
 from vlm_eval.reports.tables import percent, with_interval
-
-SAMPLED = ("wording", "reference_seed", "reference seed")
-"""Ingredients whose levels stand for many others: their share of the variance is told in the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +67,13 @@ def choice_rows(panel: Panel, named: NamedChoice | None) -> Iterator[Mapping[str
 
 
 def variance_of(panel: Panel, info: ReportInfo) -> list[VarianceShare]:
-    """Split the variation of right and wrong over the grid's factors and the items; empty without a full grid."""
+    """Split the variation of right and wrong over the grid's factors and the items; empty without a full grid.
+
+    Where a factor does not apply to some cells (a reference seed without a reference), it is over the others.
+    """
     cells = grid_cells(panel, info)
     names = list(dict.fromkeys(name for _, own in cells for name in own))
+    cells = [(cell, own) for cell, own in cells if len(own) == len(names)]
     levels = {name: list(dict.fromkeys(own.get(name) for _, own in cells)) for name in names}
     factors = [name for name, values in levels.items() if len(values) > 1]
     shape = [len(levels[name]) for name in factors]
@@ -96,6 +97,7 @@ def variance_rows(panel: Panel, shares: list[VarianceShare]) -> Iterator[Mapping
             "source": " x ".join(share.source),
             "levels": share.levels,
             "variance": float(f"{share.component:.6g}"),
+            "unbiased": float(f"{share.signed:.6g}"),
             "share": None if share.share is None else round(share.share, 6),
         }
 
@@ -104,11 +106,10 @@ def variance_note(shares: list[VarianceShare]) -> str | None:
     """Tell the shares of wording and reference seed with their interactions, where they are in the grid."""
     told = []
     for name in dict.fromkeys(name for share in shares for name in share.source if name in SAMPLED):
-        own = [share for share in shares if name in share.source and len(share.source) < len(shares[-1].source)]
-        total = sum(share.share or 0.0 for share in own)
+        explained = explained_by(name, shares)
         levels = next(share.levels for share in shares if share.source == (name,))
         few = "" if levels >= LEAST_LEVELS else f" (only {levels} levels: hardly known)"
-        told.append(f"{name} {100 * total:.1f} %{few}")
+        told += [] if explained is None else [f"{name} {100 * explained:.1f} %{few}"]
     if not told:
         return None
     return (

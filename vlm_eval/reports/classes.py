@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from vlm_eval.flow import Scalar
-from vlm_eval.metrics.estimate import BoolArray, Estimate, FloatArray
+from vlm_eval.metrics.estimate import BoolArray, Estimate, FloatArray, undefined
 from vlm_eval.metrics.jackknife import macro_auroc
 from vlm_eval.metrics.rates import simple_rate
 from vlm_eval.reports.effects import measured_on, outcome
@@ -16,8 +16,10 @@ from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.measures import refused
 from vlm_eval.reports.panel import Panel
 from vlm_eval.reports.published import published_fields
+from vlm_eval.reports.score_source import NO_CLAIMS, makes_no_claims
 from vlm_eval.reports.tables import break_name, heading_text, percent, plain_table, table_title
 
+_OF_CLAIMS = ("recall", "overkill", "accuracy", "yes_rate", "words")
 FEW_CLUSTERS = 10
 """Number of clusters under which the value of each one is printed."""
 
@@ -45,6 +47,8 @@ def _class_row(panel: Panel, cell: str, inside: BoolArray) -> dict[str, Scalar]:
         row |= fields_of(measure, _rate(panel, outcome(panel, cell, wrong), answered & keep))
     row |= fields_of("yes_rate", _rate(panel, arrays.yes, answered))
     row |= fields_of("words", _rate(panel, arrays.words, answered))
+    if makes_no_claims(panel.asks):
+        row |= {name: value for one in _OF_CLAIMS for name, value in fields_of(one, undefined(NO_CLAIMS)).items()}
     scored = inside & ~np.isnan(arrays.score)
     if scored.any() and refused(arrays, scored) is None:
         part = np.zeros(int(scored.sum()), dtype=np.int64)

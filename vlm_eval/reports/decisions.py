@@ -18,8 +18,10 @@ from vlm_eval.reports.files import fields_of
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.measures import refused
 from vlm_eval.reports.panel import Panel
+from vlm_eval.reports.tables import with_interval
 
 RECALLS = (0.9, 0.95, 0.98, 0.99, 1.0)
+_TOLD_RECALL = 0.99
 MISSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 TRIAGE_OVERKILL = 0.05
 COVERAGES = tuple(round(0.05 * step, 2) for step in range(1, 21))
@@ -56,6 +58,23 @@ def operating_rows(panel: Panel, info: ReportInfo) -> Iterator[Row]:
             yield (
                 row | fields_of("miss", point.miss) | fields_of("overkill", point.overkill) | {"cost": point.cost}
             )
+
+
+def operating_note(panel: Panel, best: str | None) -> str | None:
+    """Tell what a cell does at the threshold for 99 % recall; None where it has no usable scores."""
+    cells = dict(_scored(panel))
+    if best not in cells:
+        return None
+    keep = np.isin(np.arange(panel.gold.size), cells[best])
+    arrays = (panel.gold[keep], panel.cells[best].score[keep], panel.class_of_item[keep])
+    point = operating_point(*arrays, panel.drawn.subset(keep), _TOLD_RECALL)
+    if point.miss.value is None or point.overkill.value is None:
+        return None
+    return (
+        f"At the threshold that half of the clusters chose for {100 * _TOLD_RECALL:g} % recall, {best} misses"
+        f" {with_interval(point.miss)} and has overkill {with_interval(point.overkill)} on the other half"
+        " (operating_points.csv; with a person for the unsure: triage.csv)."
+    )
 
 
 def triage_rows(panel: Panel) -> Iterator[Row]:

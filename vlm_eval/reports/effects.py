@@ -15,6 +15,9 @@ from vlm_eval.metrics.worth import per_point
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.panel import Panel
 
+SAMPLED = ("wording", "reference_seed")
+"""Ingredients whose levels stand for many others: told with their levels, and with their share of the variance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Price:
@@ -40,9 +43,8 @@ class EffectRow:
 def effect_rows(panel: Panel, info: ReportInfo) -> list[EffectRow]:
     """Estimate every contrast of the grid on recall, overkill and accuracy; empty where no two cells match."""
     cells = grid_cells(panel, info)
-    margin = info.get("margin", MARGIN)
     spent = _spent(panel, info)
-    rows = [row for contrast in contrasts(cells) for row in _rows(panel, contrast, margin, spent)]
+    rows = [row for contrast in contrasts(cells) for row in contrast_rows(panel, contrast, info, spent)]
     tested = [row.effect.p_value for row in rows if row.effect.p_value is not None]
     adjusted = iter(holm(tested))
     return [row if row.effect.p_value is None else replace(row, adjusted_p=next(adjusted)) for row in rows]
@@ -51,6 +53,14 @@ def effect_rows(panel: Panel, info: ReportInfo) -> list[EffectRow]:
 def grid_cells(panel: Panel, info: ReportInfo) -> list[tuple[str, Mapping[str, object]]]:
     """List the cells of the grid that the panel holds, with the level of each ingredient."""
     return [(name, settings) for name, settings in info.get("cells", ()) if name in panel.cells]
+
+
+def name_contrast(contrast: Contrast) -> str:
+    """Name an ingredient, with its levels where they are not off and on."""
+    switched = contrast.baseline in (0, False) and contrast.level in (1, True)
+    if switched and contrast.ingredient not in SAMPLED:
+        return contrast.ingredient
+    return f"{contrast.ingredient} ({contrast.baseline} to {contrast.level})"
 
 
 def measured_on(panel: Panel) -> dict[str, tuple[BoolArray, bool]]:
@@ -66,14 +76,27 @@ def outcome(panel: Panel, cell: str, wrong: bool) -> FloatArray:
     return 1 - right if wrong else right
 
 
-def _rows(panel: Panel, contrast: Contrast, margin: float, spent: pd.DataFrame) -> list[EffectRow]:
+def contrast_rows(
+    panel: Panel, contrast: Contrast, info: ReportInfo, spent: pd.DataFrame | None = None
+) -> list[EffectRow]:
+    """Estimate one contrast on recall, overkill and accuracy, not yet corrected for the number of tests.
+
+    Args:
+        panel: holds the cells of the contrast.
+        contrast: which cells are compared.
+        info: for the margin of equivalence.
+        spent: mean seconds, tokens and dollars by cell, for the price of a point; none where None.
+    """
+    margin = info.get("margin", MARGIN)
     rows = []
     for measure, (keep, wrong) in measured_on(panel).items():
         pairs = np.array([[outcome(panel, cell, wrong)[keep] for cell in pair] for pair in contrast.pairs])
         parts, drawn = panel.class_of_item[keep], panel.drawn.subset(keep)
         effect = main_effect(pairs[:, 1] - pairs[:, 0], parts, drawn)
         log_odds = combine(list(pairs), (-1, 1), parts, drawn, "log-odds")
-        prices = _prices(contrast, spent, effect.difference) if measure == "accuracy" else {}
+        prices = {}
+        if measure == "accuracy" and spent is not None:
+            prices = _prices(contrast, spent, effect.difference)
         row = EffectRow(contrast, measure, effect, log_odds, equivalence(effect, margin), prices=prices)
         rows.append(row)
     return rows

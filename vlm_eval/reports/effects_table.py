@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from vlm_eval.metrics.estimate import Estimate
-from vlm_eval.reports.effects import EffectRow
+from vlm_eval.reports.effects import EffectRow, name_contrast
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.panel import Panel
 from vlm_eval.reports.tables import heading_text, plain_table, table_title
@@ -32,17 +32,14 @@ def effects_table(panel: Panel, rows: Sequence[EffectRow], info: ReportInfo) -> 
         "Mean over the pairs of cells that differ in nothing else, on the same items. More overkill is a loss."
         f" Test: {tests}; p corrected by Holm over the {tested} tests of this table."
     )
-    notes = [note, *_unmatched(rows), *_equivalent(rows)]
+    notes = [note, *_unmatched(rows), *_equivalent(rows), *_priced(rows)]
     title = heading_text(f"What each ingredient adds: {table_title(panel, info)}")
     return Group(title, table, *(Text(line, style="dim") for line in notes))
 
 
 def contrast_name(row: EffectRow) -> str:
-    """Name an ingredient, with its levels where they are not off and on."""
-    base, level = row.contrast.baseline, row.contrast.level
-    if base in (0, False) and level in (1, True):
-        return row.contrast.ingredient
-    return f"{row.contrast.ingredient} ({base} to {level})"
+    """Name the ingredient of a row, with its levels where they are not off and on."""
+    return name_contrast(row.contrast)
 
 
 def points(estimate: Estimate) -> str:
@@ -74,3 +71,13 @@ def _equivalent(rows: Sequence[EffectRow]) -> list[str]:
         return []
     margin = f"{100 * rows[0].equivalence.margin:g}"
     return [f"Shown to change less than {margin} points (two one-sided tests): {', '.join(shown)}."]
+
+
+def _priced(rows: Sequence[EffectRow]) -> list[str]:
+    """Tell what a point of accuracy costs where points are gained beyond chance."""
+    told = []
+    for row in rows:
+        prices = {unit: price.per_point.value for unit, price in row.prices.items()}
+        known = [f"{value:.2g} {unit}" for unit, value in prices.items() if value is not None]
+        told += [f"{contrast_name(row)} {', '.join(known)}"] if known else []
+    return [f"Price of a point of accuracy, an item: {'; '.join(told)} (intervals: effects.csv)."] if told else []

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vlm_eval.metrics.estimate import Estimate
-from vlm_eval.reports.measures import SCORE_SOURCE, CellResult
+from vlm_eval.reports.measures import CellResult
 from vlm_eval.reports.tables import break_name
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -17,7 +17,7 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 _PANELS = (
     ("recall", "recall (true positive rate)", None),
     ("overkill", "overkill (normal items not passed)", None),
-    ("auroc", f"AUROC ({SCORE_SOURCE})", 0.5),
+    ("auroc", "AUROC ({source})", 0.5),
 )
 _DOTS_PER_INCH = 150
 
@@ -43,8 +43,9 @@ def ablation_figure(title: str, results: Mapping[str, Sequence[CellResult]]) -> 
     only = f"{next(iter(results))} on " if len(results) == 1 else ""
     figure.suptitle(plain(only + title), x=0.01, ha="left", fontsize=12, fontweight="bold")
     axes = figure.subplots(1, len(_PANELS), sharey=True, squeeze=False)[0]
+    sources = {row.score_source: None for rows in results.values() for row in rows if row.score_source}
     for axis, (measure, label, chance) in zip(axes, _PANELS, strict=True):
-        _decorate(axis, label, chance, len(cells))
+        _decorate(axis, label.replace("{source}", "; ".join(sources) or "-"), chance, len(cells))
         for index, rows in enumerate(results.values()):
             _whiskers(axis, rows, measure, cells, index, len(results))
     axes[0].set_yticks(range(len(cells)), names, fontsize=9)

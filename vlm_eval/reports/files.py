@@ -14,8 +14,9 @@ from vlm_eval.metrics.estimate import Estimate
 from vlm_eval.reports.effects import EffectRow
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.ledger import Ledger
-from vlm_eval.reports.measures import SCORE_SOURCE, CellResult
+from vlm_eval.reports.measures import CellResult
 from vlm_eval.reports.panel import Panel
+from vlm_eval.reports.published import published_fields
 
 Row = Mapping[str, Scalar]
 
@@ -46,8 +47,8 @@ def ablation_rows(panel: Panel, results: Sequence[CellResult], info: ReportInfo)
         row |= {"items": result.items, "clusters": result.measures["accuracy"].clusters}
         for name, estimate in result.measures.items():
             row |= fields_of(name, estimate)
-        row["score_source"] = SCORE_SOURCE if result.measures["auroc"].value is not None else None
-        rows.append(row)
+        row["score_source"] = result.score_source if result.measures["auroc"].value is not None else None
+        rows.append(row | published_fields(row, info.get("published", ())))
     return rows
 
 

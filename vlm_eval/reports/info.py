@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from vlm_eval.flow import Scalar
+from vlm_eval.runs.human import HumanVerdict
 
 
 class ReportInfo(TypedDict, total=False):
@@ -21,6 +22,7 @@ class ReportInfo(TypedDict, total=False):
     margin: float  # of the equivalence test, as a difference of rates; 0.05 where absent
     costs: tuple[float, float]  # of a miss and of a false alarm, in any unit, for an operating point of least cost
     prices: Mapping[str, tuple[float, float]]  # by model: dollars a million tokens in and out
+    human: Sequence[HumanVerdict]  # what people say that some of the answers claim, see reports.human_rate
     published: Sequence[Mapping[str, Scalar]]  # numbers of others, see reports.published.read_published
 
 

@@ -8,13 +8,12 @@ from math import prod
 import numpy as np
 
 from vlm_eval.flow import Scalar
-from vlm_eval.metrics.effects import Contrast, contrasts
+from vlm_eval.metrics.effects import Cells, Contrast, Grid, contrasts
 from vlm_eval.metrics.scales import Interaction, interaction
-from vlm_eval.reports.effects import grid_cells, measured_on, outcome
+from vlm_eval.reports.effects import grid_cells, measured_on, name_contrast, outcome
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.panel import Panel
 
-Cells = Sequence[tuple[str, Mapping[str, Hashable]]]
 MOST_CELLS = 100_000
 """Combinations of levels beyond which the missing ones are not listed."""
 
@@ -43,36 +42,38 @@ def interaction_rows(panel: Panel, info: ReportInfo) -> list[InteractionRow]:
     return rows
 
 
-def _quads(cells: Cells, first: Contrast, second: Contrast) -> list[tuple[str, str, str, str]]:
+def _quads(cells: Cells, first: Contrast, second: Contrast) -> list[tuple[str, ...]]:
     """List groups of four cells that differ in two ingredients: neither, first, second, both."""
-    by_settings = {frozenset(settings.items()): name for name, settings in cells}
-    quads = []
+    grid = Grid(cells)
+    names = (first.ingredient, second.ingredient)
+    corners = list(product((second.baseline, second.level), (first.baseline, first.level)))
+    quads: dict[tuple[str, ...], None] = {}
     for _, settings in cells:
-        if settings.get(first.ingredient) != first.baseline or settings.get(second.ingredient) != second.baseline:
+        if (settings.get(names[1]), settings.get(names[0])) not in corners:
             continue
-        names = []
-        for one, other in ((None, None), (first.level, None), (None, second.level), (first.level, second.level)):
-            changed = dict(settings)
-            changed |= {} if one is None else {first.ingredient: one}
-            changed |= {} if other is None else {second.ingredient: other}
-            names.append(by_settings.get(frozenset(changed.items())))
-        if all(name is not None for name in names):
-            quads.append((str(names[0]), str(names[1]), str(names[2]), str(names[3])))
-    return quads
+        changed = ({**settings, names[0]: one, names[1]: other} for other, one in corners)
+        quad = [cell for cell in (grid.find(corner, *names) for corner in changed) if cell is not None]
+        if len(quad) == len(corners):
+            quads[tuple(quad)] = None
+    return list(quads)
 
 
 def absent_cells(cells: Cells) -> list[dict[str, Hashable]]:
-    """List the combinations of levels that the grid lacks: infeasible, or not asked for."""
+    """List the combinations of levels that the grid lacks: infeasible, or not asked for.
+
+    Only ingredients that vary are told. Where a setting does not apply to a cell, all its levels are that cell.
+    """
     levels: dict[str, list[Hashable]] = {}
     for _, settings in cells:
         for name, level in settings.items():
             levels.setdefault(name, []).append(level)
     distinct = {name: list(dict.fromkeys(values)) for name, values in levels.items()}
+    distinct = {name: values for name, values in distinct.items() if len(values) > 1}
     if not cells or prod(len(values) for values in distinct.values()) > MOST_CELLS:
         return []
-    present = {frozenset(settings.items()) for _, settings in cells}
+    grid = Grid([(cell, {name: own[name] for name in distinct if name in own}) for cell, own in cells])
     combined = (dict(zip(distinct, values, strict=True)) for values in product(*distinct.values()))
-    return [settings for settings in combined if frozenset(settings.items()) not in present]
+    return [settings for settings in combined if grid.find(settings) is None]
 
 
 def interaction_notes(rows: Sequence[InteractionRow]) -> list[str]:
@@ -87,19 +88,38 @@ def interaction_notes(rows: Sequence[InteractionRow]) -> list[str]:
 
 def absent_notes(panel: Panel, info: ReportInfo) -> list[str]:
     """Name the combinations that the grid lacks, and what follows."""
-    absent = absent_cells(grid_cells(panel, info))
+    cells = grid_cells(panel, info)
+    absent = absent_cells(cells)
+    lacking = _lacking_notes(cells)
     if not absent:
-        return []
+        return lacking
     named = ["+".join(f"{name} {level}" for name, level in settings.items()) for settings in absent[:4]]
     more = f" and {len(absent) - 4} more" if len(absent) > 4 else ""
     return [
+        *lacking,
         f"Not in the grid: {', '.join(named)}{more}. Each effect rests on the pairs that are there, so effects of"
-        " different ingredients are not over the same cells."
+        " different ingredients are not over the same cells.",
     ]
 
 
+def _lacking_notes(cells: Cells) -> list[str]:
+    """Say of each setting that does not apply to some cells what its effect, and that of the others, rests on."""
+    names = dict.fromkeys(name for _, settings in cells for name in settings)
+    lacking = {name: [cell for cell, settings in cells if name not in settings] for name in names}
+    return [
+        f"{name} does not apply to {_some(without)}: what it does is told on the other cells alone, and each of"
+        " those is compared with the cell here that agrees with it in the rest."
+        for name, without in lacking.items()
+        if without
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
 def _name(row: InteractionRow) -> str:
-    return f"{row.first.ingredient} x {row.second.ingredient}"
+    return f"{name_contrast(row.first)} x {name_contrast(row.second)}"
 
 
 def interaction_table(panel: Panel, rows: Sequence[InteractionRow]) -> Iterator[Mapping[str, Scalar]]:

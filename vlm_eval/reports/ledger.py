@@ -1,6 +1,5 @@
 """The outcome ledger: what became of every ask, so that nothing is missing without a word."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import pandas as pd
@@ -39,8 +38,8 @@ def class_ledger(panel: Panel) -> list[tuple[tuple[str, str, str, str], int]]:
     """Count asks by (cell, object class, gold, outcome), those that occurred."""
     asks = panel.asks
     keys = [asks["cell"], asks["object_class"], asks["gold"], _outcomes(asks).rename("outcome")]
-    counts = Counter(zip(*(key.astype(str) for key in keys), strict=True))
-    return [((cell, name, gold, outcome), n) for (cell, name, gold, outcome), n in counts.items()]
+    counts = asks.groupby([key.astype(str) for key in keys], sort=False).size()
+    return [(tuple(names), int(asks)) for names, asks in zip(counts.index, counts, strict=True)]
 
 
 def _outcomes(asks: pd.DataFrame) -> pd.Series:

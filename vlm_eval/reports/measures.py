@@ -9,16 +9,13 @@ from vlm_eval.metrics.calibration import expected_calibration_error, squared_err
 from vlm_eval.metrics.detection import DEFECT_RATE, detection, precision_at
 from vlm_eval.metrics.estimate import BoolArray, Estimate, FloatArray, IntArray, undefined
 from vlm_eval.metrics.jackknife import jackknife, macro_auroc
-from vlm_eval.metrics.ranking import average_precision, f1_max, undefined_reason
+from vlm_eval.metrics.ranking import average_precision, average_precision_of_sorted, f1_max, undefined_reason
 from vlm_eval.metrics.rates import rate, simple_rate
 from vlm_eval.metrics.sampling import Sampling
+from vlm_eval.metrics.usable_scores import refuse_scores
 from vlm_eval.reports.panel import CellArrays, Panel
+from vlm_eval.reports.score_source import NO_CLAIMS, makes_no_claims, score_source
 from vlm_eval.reports.unanswerable import abstains_rightly
-
-LEAST_MASS = 0.5
-"""Median probability of yes and no together under which a forced yes/no score is refused."""
-
-SCORE_SOURCE = "forced yes/no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +25,7 @@ class CellResult:
     cell: str
     items: int  # with an answer and a known gold
     measures: dict[str, Estimate]  # by name, rates in [0, 1]
+    score_source: str | None = None  # where the anomaly scores come from, in words; None where there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def measure(panel: Panel, cell: str, defect_rate: float = DEFECT_RATE) -> CellRe
     if not here.any():
         reason = "no item has an answer" if panel.gold.size else "no item has a known gold verdict"
         nothing = {name: undefined(reason) for name in MEASURES}
-        return CellResult(cell, 0, nothing | {"abstains_rightly": abstains_rightly(panel, cell)})
+        return CellResult(cell, 0, nothing | {"abstains_rightly": abstains_rightly(panel, cell)}, None)
     answered = _Answered(panel.gold, arrays.yes, arrays.no, panel.class_of_item, panel.drawn).where(here)
     measures = _verdict_measures(answered) | _score_measures(panel, arrays)
     measures |= _detection_measures(answered, measures, defect_rate)
@@ -66,7 +64,11 @@ def measure(panel: Panel, cell: str, defect_rate: float = DEFECT_RATE) -> CellRe
     measures["words"] = simple_rate(arrays.words[here], answered.part, answered.drawn)
     if measures["words"].value is None:
         measures["words"] = undefined("the words scorer judged no answer of this cell")
-    return CellResult(cell, int(here.sum()), {name: measures[name] for name in MEASURES})
+    if makes_no_claims(panel.asks):
+        kept = (*_SCORED, "prevalence")
+        measures = {name: measures[name] if name in kept else undefined(NO_CLAIMS) for name in MEASURES}
+    source = score_source(panel.asks)
+    return CellResult(cell, int(here.sum()), {name: measures[name] for name in MEASURES}, source)
 
 
 MEASURES = [
@@ -172,7 +174,10 @@ def _detection_measures(
 
 def _score_measures(panel: Panel, arrays: CellArrays) -> dict[str, Estimate]:
     scored = ~np.isnan(arrays.score)
+    source = score_source(panel.asks)
     refusal = refused(arrays, scored)
+    if source and not source.startswith("forced yes/no") and not scored.any():
+        refusal = f"no scores: no answer of this cell gives one (source: {source})"
     gold, score = panel.gold[scored], arrays.score[scored]
     refusal = refusal or undefined_reason(gold, score)
     if refusal:
@@ -183,7 +188,9 @@ def _score_measures(panel: Panel, arrays: CellArrays) -> dict[str, Estimate]:
     place = np.cumsum(scored) - 1
     drawn = Sampling(everything.cluster_of_item[place[order]], everything.stratum_of_cluster)
     best = f1_max(gold, score)
-    error = expected_calibration_error(gold, score)
+    probable = bool(score.min() >= 0 and score.max() <= 1)  # a model's own score need not be a probability
+    error = expected_calibration_error(gold, score) if probable else None
+    unlikely = undefined("the scores leave [0, 1]: they are no probabilities", score.size)
     return {
         "auroc": macro_auroc(gold, score, part, drawn),
         "auroc_pooled": macro_auroc(gold, score, np.zeros_like(part), drawn),
@@ -192,8 +199,10 @@ def _score_measures(panel: Panel, arrays: CellArrays) -> dict[str, Estimate]:
         "f1_max": Estimate(
             best.value if best else None, items=score.size, reason="threshold chosen on these items"
         ),
-        "brier": simple_rate(squared_errors(gold, score), part, drawn),
-        "calibration_error": Estimate(error, items=score.size, reason="biased upwards: no interval"),
+        "brier": simple_rate(squared_errors(gold, score), part, drawn) if probable else unlikely,
+        "calibration_error": Estimate(error, items=score.size, reason="biased upwards: no interval")
+        if probable
+        else unlikely,
     }
 
 
@@ -201,19 +210,16 @@ def refused(arrays: CellArrays, scored: BoolArray) -> str | None:
     """Say why the scores of a cell are refused, or return None."""
     if not scored.any():
         return "no scores: the forced yes/no follow-up was not asked, or the model cannot answer it"
-    mass = arrays.mass[scored & ~np.isnan(arrays.mass)]
-    if mass.size and float(np.median(mass)) < LEAST_MASS:
-        return f"refused: the median probability of yes and no is {np.median(mass):.2f}, under {LEAST_MASS}"
-    return None
+    return refuse_scores(arrays.score, arrays.mass)
 
 
 def _macro_aupr(gold: IntArray, score: FloatArray, part: IntArray) -> Callable[[BoolArray], float | None]:
-    """Return MAP over classes as a function of the items to keep; the classes are taken apart once."""
+    """Return MAP over classes as a function of the items to keep; scores in falling order, taken apart once."""
     classes = [np.flatnonzero(part == own) for own in np.unique(part)]
     apart = [(own, gold[own], score[own]) for own in classes]
 
     def statistic(keep: BoolArray) -> float | None:
-        values = [average_precision(golds[keep[own]], scores[keep[own]]) for own, golds, scores in apart]
+        values = [average_precision_of_sorted(golds[keep[own]], scores[keep[own]]) for own, golds, scores in apart]
         known = [value for value in values if value is not None]
         return float(np.mean(known)) if known else None
 

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlm_eval.metrics.variance_shares import VarianceShare
-from vlm_eval.reports import choice, classes, decisions, files, interactions, ledger, no_claims
+from vlm_eval.reports import choice, classes, decisions, files, human_rate, interactions, ledger, no_claims
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.panel import Panel
+from vlm_eval.reports.score_source import makes_no_claims, votes_note
+
+_OF_SCORES = ("outcomes_by_class", "classes", "operating_points", "triage", "defect_types")
+"""Files that a baseline is in; the others are about claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +22,19 @@ class More:
     choice: choice.NamedChoice | None
     no_claims: list[no_claims.NoClaimRow]
     variance: list[VarianceShare]
+    human: list[human_rate.HumanRate]
 
 
 def read_more(panel: Panel, info: ReportInfo) -> More:
-    """Compute what is told beside the main tables."""
+    """Compute what is told beside the main tables; of a baseline nothing, as it is all about claims."""
+    if makes_no_claims(panel.asks):
+        return More([], None, [], [], [])
     return More(
         interactions.interaction_rows(panel, info),
         choice.best_cell(panel),
         no_claims.no_claim_rows(panel),
         choice.variance_of(panel, info),
+        human_rate.human_rates(panel, info.get("human", ())),
     )
 
 
@@ -35,7 +43,15 @@ def notes_of(panel: Panel, more: More, info: ReportInfo) -> list[str]:
     notes = [choice.choice_note(more.choice), choice.variance_note(more.variance)]
     notes += [*interactions.interaction_notes(more.interactions), *interactions.absent_notes(panel, info)]
     notes += [no_claims.no_claim_note(more.no_claims), _repeats(panel)]
+    notes.append(decisions.operating_note(panel, _most_accurate(panel, more.choice)))
+    notes.append(votes_note(panel))
     return [note for note in notes if note]
+
+
+def _most_accurate(panel: Panel, named: choice.NamedChoice | None) -> str | None:
+    if named is None:
+        return next(iter(panel.cells), None)
+    return None if named.choice.best is None else named.cells[named.choice.best]
 
 
 def _repeats(panel: Panel) -> str | None:
@@ -55,6 +71,7 @@ def write_more(parts: Sequence[tuple[Panel, More]], folder: Path, info: ReportIn
         "no_claims": lambda panel, more: no_claims.no_claim_table(panel, more.no_claims),
         "classes": lambda panel, _: classes.class_rows(panel, info),
         "clusters": lambda panel, _: classes.cluster_rows(panel),
+        "human_accuracy": lambda panel, more: human_rate.human_rows(panel, more.human),
         "interactions": lambda panel, more: interactions.interaction_table(panel, more.interactions),
         "variance": lambda panel, more: choice.variance_rows(panel, more.variance),
         "choice": lambda panel, more: choice.choice_rows(panel, more.choice),
@@ -66,7 +83,8 @@ def write_more(parts: Sequence[tuple[Panel, More]], folder: Path, info: ReportIn
     }
     written = []
     for name, function in rows_of.items():
-        rows = [row for panel, more in parts for row in function(panel, more)]
+        told = [part for part in parts if name in _OF_SCORES or not makes_no_claims(part[0].asks)]
+        rows = [row for panel, more in told for row in function(panel, more)]
         path = folder / f"{name}.csv"
         path.unlink(missing_ok=True)
         if rows:

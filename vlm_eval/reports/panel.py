@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from vlm_eval.errors import InputError
 from vlm_eval.metrics.estimate import BoolArray, FloatArray, IntArray
 from vlm_eval.metrics.sampling import Sampling, sampling
+from vlm_eval.reports.rounds import rounds_apart
 
 NEEDED = [
     "model",
@@ -80,12 +80,12 @@ def read_panels(frame: pd.DataFrame, cell_order: Sequence[str]) -> list[Panel]:
     """Split a frame into panels, models and datasets in the order in which they first appear.
 
     Args:
-        frame: as `runs.frame.read_frame` gives it.
+        frame: as `runs.frame.read_frame` gives it; a later round becomes a cell of its own.
         cell_order: names of the cells in grid order; cells that are not named follow in order of appearance.
     """
     check_frame(frame)
     panels = []
-    for (model, card), asks in frame.groupby(["model", "card"], sort=False):
+    for (model, card), asks in rounds_apart(frame).groupby(["model", "card"], sort=False):
         present = list(dict.fromkeys(asks["cell"]))
         ordered = [cell for cell in cell_order if cell in present]
         ordered += [cell for cell in present if cell not in ordered]
@@ -98,7 +98,7 @@ def _panel(model: str, card: str, asks: pd.DataFrame, cells: Sequence[str]) -> P
     items = known.drop_duplicates("sample_id").set_index("sample_id")
     names, class_of_item = np.unique(items["object_class"].astype(str).to_numpy(), return_inverse=True)
     answered = known[known["status"] == "answered"]
-    means = _means(answered, items.index.get_indexer(pd.Index(answered["sample_id"])))
+    item = items.index.get_indexer(pd.Index(answered["sample_id"])).astype(np.int64)
     return Panel(
         model=model,
         card=card,
@@ -106,31 +106,32 @@ def _panel(model: str, card: str, asks: pd.DataFrame, cells: Sequence[str]) -> P
         classes=tuple(str(name) for name in names),
         class_of_item=class_of_item.astype(np.int64),
         drawn=sampling(list(items["group"].astype(str)), list(items["object_class"].astype(str))),
-        cells={cell: _cell(means, cell, len(items)) for cell in cells},
+        cells=_cells(answered, item, len(items), cells),
         asks=asks,
         groups=tuple(str(name) for name in np.unique(items["group"].astype(str).to_numpy())),
     )
 
 
-def _means(answered: pd.DataFrame, item: npt.NDArray[np.intp]) -> pd.DataFrame:
-    values = pd.DataFrame(
-        {
-            "cell": answered["cell"],
-            "item": item,
-            "yes": (answered["verdict"] == "anomalous").astype(float),
-            "no": (answered["verdict"] == "normal").astype(float),
-            "words": answered["words"].map({True: 1.0, False: 0.0}).astype(float),
-            "score": answered["anomaly_score"].astype(float),
-            "mass": answered["yes_no_mass"].astype(float),
-        }
-    )
-    return values.groupby(["cell", "item"], sort=False).mean()
+def _cells(answered: pd.DataFrame, item: IntArray, items: int, cells: Sequence[str]) -> dict[str, CellArrays]:
+    """Average the repeats of every item in every cell; `item` is the place of each answer's item."""
+    shape = (len(cells), items)
+    place = pd.Index(cells).get_indexer(pd.Index(answered["cell"])) * items + item
 
+    def mean(values: pd.Series) -> FloatArray:
+        numbers = values.to_numpy(dtype=np.float64)
+        known = ~np.isnan(numbers)
+        sums = np.bincount(place[known], weights=numbers[known], minlength=shape[0] * shape[1])
+        counts = np.bincount(place[known], minlength=shape[0] * shape[1])
+        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).reshape(shape)
 
-def _cell(means: pd.DataFrame, cell: str, items: int) -> CellArrays:
-    columns = {name: np.full(items, np.nan) for name in ("yes", "no", "words", "score", "mass")}
-    if cell in means.index.get_level_values("cell"):
-        own = means.loc[cell]
-        for name, values in columns.items():
-            values[own.index.to_numpy()] = own[name].to_numpy(dtype=np.float64)
-    return CellArrays(**columns)
+    columns = {
+        "yes": mean(answered["verdict"] == "anomalous"),
+        "no": mean(answered["verdict"] == "normal"),
+        "words": mean(answered["words"].map({True: 1.0, False: 0.0}).astype(float)),
+        "score": mean(answered["anomaly_score"].astype(float)),
+        "mass": mean(answered["yes_no_mass"].astype(float)),
+    }
+    return {
+        cell: CellArrays(**{name: values[row] for name, values in columns.items()})
+        for row, cell in enumerate(cells)
+    }

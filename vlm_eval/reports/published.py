@@ -16,7 +16,7 @@ def read_published(path: Path) -> list[Mapping[str, Scalar]]:
     """Read a CSV file of published numbers.
 
     Its columns: measure (such as accuracy or auroc) and value (a fraction in [0, 1]); and where they apply model,
-    dataset, cell, object_class (empty: any) and source.
+    dataset, cell (empty: any), object_class (empty: all classes together, beside the cell) and source.
 
     Raises:
         InputError: the file cannot be read, lacks a column, or names a measure or value that cannot be.
@@ -44,7 +44,9 @@ def published_fields(row: Mapping[str, Scalar], published: Sequence[Mapping[str,
     """Return the columns of the published numbers that a row of ours answers to; the last one that fits counts."""
     fields: dict[str, Scalar] = {}
     for entry in published:
-        if any(entry.get(key) not in (None, row.get(key)) for key in KEYS):
+        if any(entry.get(key) not in (None, row.get(key)) for key in KEYS[:-1]):
+            continue
+        if entry.get(KEYS[-1]) != row.get(KEYS[-1]):  # a number of a whole data set is none of each class
             continue
         measure, value = str(entry["measure"]), entry["value"]
         low, high = row.get(f"{measure}_low"), row.get(f"{measure}_high")

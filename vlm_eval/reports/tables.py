@@ -13,7 +13,7 @@ from rich.text import Text
 
 from vlm_eval.metrics.estimate import Estimate
 from vlm_eval.reports.info import TOY_NOTE, ReportInfo, is_toy
-from vlm_eval.reports.measures import SCORE_SOURCE, CellResult
+from vlm_eval.reports.measures import CellResult
 from vlm_eval.reports.panel import Panel
 
 _COLUMNS = {  # in order of display: heading, whether the interval is shown
@@ -132,7 +132,7 @@ _MEANINGS = {
     "overkill": "overkill: normal items not passed",
     "miss": "miss: 100 - recall",
     "yes_rate": "yes: says anomalous",
-    "auroc": f"AUROC: from {SCORE_SOURCE}",
+    "auroc": "AUROC: from {source}",
     "words": "words: names the defect",
 }
 
@@ -148,6 +148,7 @@ def _caption(panel: Panel, results: Sequence[CellResult], shown: Sequence[str]) 
         "" if prevalence is None else f" {percent(prevalence)} % are anomalous: always saying yes scores that."
     )
     meanings = "; ".join(_MEANINGS[key] for key in shown if key in _MEANINGS)
+    meanings = meanings.replace("{source}", next((one.score_source for one in results if one.score_source), "-"))
     return (
         f"n = {size} items{clusters}; percent [95 % interval]{classes}.{always} An answer without a claim counts"
         f" as wrong. {meanings}."

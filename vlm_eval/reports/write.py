@@ -14,15 +14,19 @@ from vlm_eval.metrics.counts import NO_CLAIM
 from vlm_eval.metrics.detection import DEFECT_RATE
 from vlm_eval.metrics.estimate import IntArray
 from vlm_eval.reports import files, ledger, more_files, tables
+from vlm_eval.reports.baseline import baseline_table
 from vlm_eval.reports.classes import cluster_table
 from vlm_eval.reports.confusion_figure import MOST_TYPES, confusion_figure, drawable
 from vlm_eval.reports.detection_table import detection_table
 from vlm_eval.reports.effects import EffectRow, effect_rows
 from vlm_eval.reports.effects_table import effects_table
 from vlm_eval.reports.figures import ablation_figure, save
+from vlm_eval.reports.human_rate import human_table
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.measures import CellResult, measure
+from vlm_eval.reports.models import Comparison, compare_models, model_table_rows, models_table
 from vlm_eval.reports.panel import Panel, read_panels
+from vlm_eval.reports.score_source import makes_no_claims
 
 UNTYPED = "anomalous"
 """Row of the anomalous items whose defect type the data set does not tell."""
@@ -70,16 +74,21 @@ def write_report(frame: pd.DataFrame, folder: Path, *, info: ReportInfo, console
     folder.mkdir(parents=True, exist_ok=True)
     for part in parts:
         _print(part, info, console)
+    compared = compare_models(frame, info)
+    for comparison in compared:
+        console.print()
+        console.print(models_table(comparison, info))
     tables.print_lines(console, info, [part.panel for part in parts])
-    return _write(parts, frame, folder, info)
+    return _write(parts, compared, frame, folder, info)
 
 
 def _part(panel: Panel, info: ReportInfo) -> _Part:
     anomalous = panel.asks.loc[panel.asks["gold"] == "yes", "defect_type"]
-    types = sorted({str(name) for name in anomalous.dropna()})
-    claimable = sorted({str(name) for name in panel.asks["label"].dropna()})
+    types = sorted({str(name) for name in anomalous.dropna().unique()})
+    claimable = sorted({str(name) for name in panel.asks["label"].dropna().unique()})
     verdicts, defects = {}, {}
-    for cell, asks in _judged(panel):
+    silent = makes_no_claims(panel.asks)
+    for cell, asks in () if silent else _judged(panel):
         claim = _claims(asks)
         gold = (asks["gold"] == "yes").to_numpy().astype(np.int64)
         verdicts[cell] = verdict_confusion(gold, claim)
@@ -89,7 +98,7 @@ def _part(panel: Panel, info: ReportInfo) -> _Part:
             defects[cell] = defect_confusion([str(name) for name in own], named, claim, types, claimable)
     results = [measure(panel, cell, info.get("defect_rate", DEFECT_RATE)) for cell in panel.cells]
     more = more_files.read_more(panel, info)
-    return _Part(panel, results, effect_rows(panel, info), verdicts, defects, more)
+    return _Part(panel, results, [] if silent else effect_rows(panel, info), verdicts, defects, more)
 
 
 def _judged(panel: Panel) -> list[tuple[str, pd.DataFrame]]:
@@ -105,8 +114,15 @@ def _claims(asks: pd.DataFrame) -> IntArray:
 
 def _print(part: _Part, info: ReportInfo, console: Console) -> None:
     console.print()
+    if makes_no_claims(part.panel.asks):
+        console.print(baseline_table(part.panel, part.results, info))
+        return
     console.print(tables.ablation_table(part.panel, part.results, info, console.width))
-    for table in (detection_table(part.panel, part.results, info), cluster_table(part.panel, info)):
+    for table in (
+        detection_table(part.panel, part.results, info),
+        human_table(part.panel, part.more.human, info),
+        cluster_table(part.panel, info),
+    ):
         if table is not None:
             console.print()
             console.print(table)
@@ -126,7 +142,9 @@ def _print(part: _Part, info: ReportInfo, console: Console) -> None:
     console.print(ledger.ledger_table(part.panel, ledger.read_ledger(part.panel), console.width))
 
 
-def _write(parts: Sequence[_Part], frame: pd.DataFrame, folder: Path, info: ReportInfo) -> ReportFiles:
+def _write(
+    parts: Sequence[_Part], compared: Sequence[Comparison], frame: pd.DataFrame, folder: Path, info: ReportInfo
+) -> ReportFiles:
     ablation = [row for part in parts for row in files.ablation_rows(part.panel, part.results, info)]
     effects = [row for part in parts for row in files.effect_table_rows(part.panel, part.effects)]
     ledgers = [row for part in parts for row in files.ledger_rows(part.panel, ledger.read_ledger(part.panel))]
@@ -138,8 +156,18 @@ def _write(parts: Sequence[_Part], frame: pd.DataFrame, folder: Path, info: Repo
         items=files.write_items(folder / "items.csv", frame),
         confusions=_write_confusions(parts, folder),
         figures=_draw(parts, folder, info),
-        more=more_files.write_more([(part.panel, part.more) for part in parts], folder, info),
+        more=(
+            *more_files.write_more([(part.panel, part.more) for part in parts], folder, info),
+            *_write_models(compared, folder),
+        ),
     )
+
+
+def _write_models(compared: Sequence[Comparison], folder: Path) -> tuple[Path, ...]:
+    rows = [row for comparison in compared for row in model_table_rows(comparison)]
+    path = folder / "models.csv"
+    path.unlink(missing_ok=True)
+    return (files.write_rows(path, rows),) if rows else ()
 
 
 def _write_confusions(parts: Sequence[_Part], folder: Path) -> tuple[Path, ...]:

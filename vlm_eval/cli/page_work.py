@@ -1,0 +1,40 @@
+"""The work behind `report` where there are several runs, a page or further formats; imported only then."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from vlm_eval.cli.run_work import show_report
+from vlm_eval.errors import ExperimentError
+from vlm_eval.reports.exports import check_formats, export
+from vlm_eval.reports.html_write import write_page
+
+
+def show_pages(runs: Sequence[Path], html: Path | None, folder: Path | None, extra: dict[str, Any]) -> None:
+    """Write the report of runs as one file, as a folder, or both, and say in short what is in it."""
+    console = Console()
+    for target, lazy in ((html, False), (folder, True)):
+        if target is None:
+            continue
+        page = write_page(runs, target, lazy=lazy, extra=extra)
+        for text in page.summaries:
+            console.print(Text(text))
+        for note in page.left_out:
+            console.print(Text(f"Note: {note}", style="yellow"))
+        size = f"({page.size / 1e6:.1f} MB, {page.answers:,} answers)"
+        console.print(Text.assemble("Page: ", (str(page.path), "bold"), f" {size}"), soft_wrap=True)
+
+
+def show_reports(runs: Sequence[Path], out: Path | None, extra: dict[str, Any], formats: str | None) -> None:
+    """Print the tables of each run and write its files, in further formats where they are asked for."""
+    if out is not None and len(runs) > 1:
+        raise ExperimentError(f"--out takes the files of one run; {len(runs)} are given. Leave it out.")
+    wanted = check_formats(formats or "")
+    for run in runs:
+        files = show_report(run, out, extra)
+        if wanted:
+            written = export(run, files.folder, wanted, extra)
+            Console().print(Text(f"{len(written)} files as {', '.join(wanted)}."))

@@ -1,0 +1,62 @@
+"""Where the anomaly scores of a panel come from, in words."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from vlm_eval.metrics.usable_scores import distinct_levels
+from vlm_eval.reports.panel import Panel
+
+NAMES = {
+    "yes-no": "forced yes/no",
+    "yes-no-after-answer": "forced yes/no after the answer",
+    "votes": "share of k votes",
+    "verbalised": "stated in the answer",
+    "model": "baseline",
+}
+NO_CLAIMS = "a baseline claims nothing: it ranks the items by its score"
+
+
+def score_source(asks: pd.DataFrame) -> str | None:
+    """Name the source of the scores of a frame's rows; None where there are none.
+
+    Raises:
+        ValueError: rows of one model hold scores of several sources.
+    """
+    if "score_source" not in asks:
+        return NAMES["yes-no"] if asks["anomaly_score"].notna().any() else None
+    held = sorted({str(name) for name in asks["score_source"].dropna().unique()})
+    if len(held) > 1:
+        raise ValueError(f"the scores come from several sources, {', '.join(held)}: choose one of them")
+    return NAMES.get(held[0], held[0]) if held else None
+
+
+def makes_no_claims(asks: pd.DataFrame) -> bool:
+    """Say whether the rows are a baseline's, which is judged by its scores alone."""
+    return score_source(asks) == NAMES["model"]
+
+
+def without_baselines(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out every ask of a model that is a baseline."""
+    if "score_source" not in frame:
+        return frame
+    return frame[~frame["model"].isin(frame.loc[frame["score_source"] == "model", "model"].unique())]
+
+
+def votes_note(panel: Panel) -> str | None:
+    """Tell k and the number of distinct levels where the scores are shares of votes."""
+    if score_source(panel.asks) != NAMES["votes"]:
+        return None
+    answered = panel.asks[panel.asks["status"] == "answered"]
+    asked = answered.groupby(["cell", "sample_id"], sort=False).size()
+    levels = [distinct_levels(arrays.score) for arrays in panel.cells.values()]
+    k = _span([int(number) for number in asked])
+    return (
+        f"Scores are the share of k votes, k = {k} answers a question; an answer without a claim is no vote. "
+        f"Distinct levels in a cell: {_span(levels)}."
+    )
+
+
+def _span(numbers: Sequence[int]) -> str:
+    low, high = min(numbers, default=0), max(numbers, default=0)
+    return str(low) if low == high else f"{low} to {high}"
