@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vlm_eval.errors import BadInputError, InputError
+from vlm_eval.errors import BadInputError, InputError, MissingExtraError
 from vlm_eval.flow import Step
 from vlm_eval.views.open import count_views, make_recipe, open_views, override
 from vlm_eval.views.parts import open_parts
@@ -81,7 +81,7 @@ def test_a_file_that_changed_or_is_not_there_fails_when_it_is_read(cloud, tmp_pa
 @pytest.mark.parametrize(
     ("steps", "said"),
     [
-        ({"draw": {}}, "no step 'draw'; allowed are marks, plot, project"),
+        ({"draw": {}}, "no step 'draw'; allowed are blank, blur, darken, dicom"),
         ({"project": {"angle": 3}}, "no parameter 'angle'; allowed are azimuth"),
         ({"project": {"style": "pretty"}}, "allowed are shaded, depth, height"),
         ({"project": {"size": 9}}, "from 16 to 4096"),
@@ -143,3 +143,21 @@ def test_a_series_that_cannot_be_text_fails_alone_when_it_is_read(tmp_path) -> N
     (view,) = open_parts(tmp_path / "s.csv", "query", make_recipe({"text": {}}))
     with pytest.raises(BadInputError, match="no finite value"):
         view.read()
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "extra"),
+    [("a.mp4", "video", "video"), ("IM0001", "dicom", "medical"), ("a.nii.gz", "nifti", "medical")],
+)
+def test_a_package_that_is_not_there_is_named_before_anything_is_asked(
+    tmp_path, monkeypatch, name, step, extra
+) -> None:
+    monkeypatch.setattr("vlm_eval.views.sources.find_spec", lambda package: None)
+    with pytest.raises(MissingExtraError, match=rf"vlm-eval\[{extra}\]"):
+        open_views(tmp_path / name, "query", make_recipe({step: {}}))
+
+
+def test_a_folder_of_frames_needs_no_package(save, colours, monkeypatch) -> None:
+    monkeypatch.setattr("vlm_eval.views.sources.find_spec", lambda package: None)
+    (view,) = open_views(save(colours, "1.png"), "query", make_recipe({"video": {"frames": 1}}))
+    assert view.read()

@@ -112,7 +112,9 @@ def file_digest(path: Path) -> str | None:
 def _choose(name: str, samples: Sequence[Sample], shots: int, reference_seed: int) -> Sequence[Sample]:
     normal = [sample for sample in samples if sample.gold.anomalous == "no"]
     training = [sample for sample in normal if sample.split == "train"]
-    pool = sorted(training or normal, key=_by_hash(reference_seed))
+    # What is shown of a reference may be more than the part of its file that a test item speaks of.
+    whole = [sample for sample in normal if sample.reference_recipe is None]
+    pool = sorted(training or whole, key=_by_hash(reference_seed))
     if len(pool) < shots:
         raise CardError(
             f"{samples[0].card}: class {name!r} has {len(pool)} normal items in its "

@@ -67,7 +67,7 @@ class Dicom:
             raise BadInputError(self._undecoded(error)) from error
         if "PALETTE" in str(self.dataset.get("PhotometricInterpretation", "")):
             pixels = apply_color_lut(pixels, self.dataset)
-            return (pixels >> 8).astype(np.uint8) if pixels.dtype.itemsize > 1 else pixels
+            return np.asarray(pixels >> 8 if pixels.dtype.itemsize > 1 else pixels, dtype=np.uint8)
         if pixels.ndim == 3 and pixels.dtype.itemsize > 1:
             pixels = (pixels >> max(0, int(self.dataset.BitsStored) - 8)).astype(np.uint8)
         return pixels

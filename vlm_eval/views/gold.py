@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from vlm_eval.errors import BadInputError, InputError
 from vlm_eval.flow import Recipe, Sample, Scalar, Step
+from vlm_eval.views.disturb import moves_pixels
 from vlm_eval.views.open import expand_recipe
 from vlm_eval.views.pieces import is_piece, piece_of
 from vlm_eval.views.settings import Nifti, Plot, Project, Text, Video, read_settings
@@ -57,6 +58,8 @@ def _region(sample: Sample, recipe: Recipe) -> Mask:
     else:
         mask, rest = _of_picture(sample), recipe
     for step in rest:
+        if moves_pixels(step):
+            raise InputError(f"after the step {step.operation!r} it lies nowhere.")
         if is_piece(step):
             mask = piece_of(step, (mask.shape[1], mask.shape[0])).apply_mask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""Tiles, zoom and resize: which piece of a picture is shown, and at which size."""
+"""Tiles, zoom, resize and scale: which piece of a picture is shown, and at which size."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from PIL import Image
 
 from vlm_eval.errors import InputError
 from vlm_eval.flow import Step
-from vlm_eval.views.settings import Resize, Tile, Zoom, read_settings
+from vlm_eval.views.settings import Resize, Scale, Tile, Zoom, read_settings
 
 Size = tuple[int, int]
 
@@ -97,6 +97,11 @@ def _resize(step: Step, size: Size) -> Piece:
     return Piece((0, 0, *size), _fit(size, longest) if max(size) > longest else size)
 
 
+def _scale(step: Step, size: Size) -> Piece:
+    factor = read_settings(step, Scale).factor
+    return Piece((0, 0, *size), (max(1, round(size[0] * factor)), max(1, round(size[1] * factor))))
+
+
 def _fit(size: Size, longest: int) -> Size:
     factor = longest / max(size)
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
@@ -106,4 +111,9 @@ def _cut(box: tuple[int, int, int, int]) -> Piece:
     return Piece(box, (box[2] - box[0], box[3] - box[1]))
 
 
-_PIECES: dict[str, Callable[[Step, Size], Piece]] = {"tile": _tile, "zoom": _zoom, "resize": _resize}
+_PIECES: dict[str, Callable[[Step, Size], Piece]] = {
+    "tile": _tile,
+    "zoom": _zoom,
+    "resize": _resize,
+    "scale": _scale,
+}

@@ -136,7 +136,7 @@ class Nifti(Settings):
     operation: ClassVar[str] = "nifti"
     allowed: ClassVar = {
         "plane": ("axial", "coronal", "sagittal"), "side": ("radiological", "neurological"),
-        "letters": ("no", "yes"), "layout": ("separate", "sheet"),
+        "letters": ("none", "shown"), "layout": ("separate", "sheet"),
     }  # fmt: skip
     ranges: ClassVar = {
         "slice": (-1, 1e6), "slices": (1, 64), "turn": (-1, 63), "volume": (0, 1e6), "size": (16, MAX_SIDE)
@@ -149,7 +149,7 @@ class Nifti(Settings):
     low: float = 0.0  # the values that are black and white; both 0: the 0.5 and 99.5 per cent points of the volume
     high: float = 0.0
     side: str = "radiological"  # right and front of the patient on the left of the picture; `neurological`: right
-    letters: str = "no"  # `yes`: R, L, A, P, H, F at the borders say where the picture points
+    letters: str = "none"  # `shown`: R, L, A, P, H, F at the borders say where the picture points
     layout: str = "separate"
     size: int = 448  # pixels of the longer side
 
@@ -223,9 +223,89 @@ class Marks(Settings):
     font: int = 15  # height of the numbers in pixels of a 448 pixel picture
 
 
+@dataclass(frozen=True, slots=True)
+class Blank(Settings):
+    """Put an even grey in place of a picture, of the same size: what is said now was not seen."""
+
+    operation: ClassVar[str] = "blank"
+    ranges: ClassVar = {"grey": (0, 255)}
+    grey: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffle(Settings):
+    """Cut a picture into k x k patches and lay them in another order: the same pixels, no object."""
+
+    operation: ClassVar[str] = "shuffle"
+    ranges: ClassVar = {"k": (2, 64), "seed": (0, 2**31)}
+    k: int = 8
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Blur(Settings):
+    """Blur a picture as a lens out of focus does (Gaussian)."""
+
+    operation: ClassVar[str] = "blur"
+    ranges: ClassVar = {"radius": (0, 1)}
+    radius: float = 0.01  # standard deviation as a share of the longer side
+
+
+@dataclass(frozen=True, slots=True)
+class Darken(Settings):
+    """Take a picture in low light: less light, and noise that does not become less."""
+
+    operation: ClassVar[str] = "darken"
+    ranges: ClassVar = {"light": (0, 1), "noise": (0, 255), "seed": (0, 2**31)}
+    light: float = 0.3  # share of the light that is left
+    noise: float = 6.0  # standard deviation in grey levels of 255
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Occlude(Settings):
+    """Cover a square somewhere in a picture with grey."""
+
+    operation: ClassVar[str] = "occlude"
+    ranges: ClassVar = {"share": (0, 1), "seed": (0, 2**31)}
+    share: float = 0.25  # of the picture's area, at most what its shorter side allows
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recolour(Settings):
+    """Show a picture in other colours."""
+
+    operation: ClassVar[str] = "recolour"
+    allowed: ClassVar = {"map": ("inverted", "grey", "swapped")}
+    map: str = "inverted"  # bright for dark; without colours; or red for blue
+
+
+@dataclass(frozen=True, slots=True)
+class Jpeg(Settings):
+    """Show what JPEG of a quality leaves of a picture."""
+
+    operation: ClassVar[str] = "jpeg"
+    ranges: ClassVar = {"quality": (1, 95)}
+    quality: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Scale(Settings):
+    """Make a picture smaller or larger by a factor."""
+
+    operation: ClassVar[str] = "scale"
+    ranges: ClassVar = {"factor": (0.01, 8)}
+    factor: float = 0.5
+
+
 Kind = TypeVar("Kind", bound=Settings)
 KINDS: Mapping[str, type[Settings]] = {
-    kind.operation: kind for kind in (Project, Plot, Video, Dicom, Nifti, Text, Tile, Zoom, Resize, Marks)
+    kind.operation: kind
+    for kind in (
+        *(Project, Plot, Video, Dicom, Nifti, Text, Tile, Zoom, Resize, Scale, Marks),
+        *(Blank, Shuffle, Blur, Darken, Occlude, Recolour, Jpeg),
+    )
 }
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from vlm_eval.errors import BadInputError
+from vlm_eval.errors import BadInputError, InputError
 from vlm_eval.flow import Recipe, Step
+from vlm_eval.views.disturb import disturb, is_disturbance, moves_pixels
 from vlm_eval.views.pieces import is_piece, piece_of
 from vlm_eval.views.settings import Marks, read_settings
 from vlm_eval.views.sources import draw_source, source_of
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 def is_drawn(step: Step, *, first: bool) -> bool:
     """Say whether a step is known here; a source operation only as the first one."""
-    return is_piece(step) or step.operation == Marks.operation or (first and source_of(step) is not None)
+    known = is_piece(step) or is_disturbance(step) or step.operation == Marks.operation
+    return known or (first and source_of(step) is not None)
 
 
 def draw(
@@ -43,6 +45,10 @@ def draw(
             piece = piece_of(step, image.size)
             image = piece.apply(image)
             labels = None if labels is None else piece.apply_mask(labels)
+        elif is_disturbance(step):
+            if labels is not None and moves_pixels(step):
+                raise InputError(f"The step {step.operation!r} must come before the marks, which it would lose.")
+            image = disturb(image, step)
         else:
             image, labels = _mark(image, path, step)
     if image is None:

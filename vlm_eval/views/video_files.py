@@ -49,7 +49,8 @@ def size_of_frames(path: Path, size: int, mtime_ns: int) -> tuple[int, int]:
 
     try:
         with av.open(str(path)) as container:
-            return _upright(next(_decode(container, _stream(container)))).size
+            stream = _stream(container)
+            return _upright(next(_decode(container, stream)), stream).size
     except StopIteration as error:
         raise BadInputError(f"{path} holds no frame that can be decoded. {_REMEDY}") from error
     except BadInputError as error:
@@ -80,14 +81,20 @@ def _read(container: Any, settings: Video) -> Clip:
     numbers = shown_frames(settings, _length(container, stream, rate), rate)
     found: dict[int, Image.Image] = {}
     for number in sorted(set(numbers)):
-        found[number] = _upright(_seek(container, stream, (number + 0.5) / rate, rate))
+        frame = _seek(container, stream, (number + 0.5) / rate, rate)
+        if frame.is_corrupt:
+            raise BadInputError(f"holds a damaged frame at {_time(frame, stream):.2f} seconds. {_REMEDY}")
+        found[number] = _upright(frame, stream)
     return Clip([found[number] for number in numbers], numbers, rate)
 
 
 def _stream(container: Any) -> Any:
     if not container.streams.video:
         raise BadInputError(f"holds no pictures, only {len(container.streams)} other streams. {_REMEDY}")
-    return container.streams.video[0]
+    stream = container.streams.video[0]
+    if stream.codec_context is None:  # to decode it would end the process
+        raise BadInputError(f"is in a codec that this FFmpeg does not know. Convert it to MP4. {_REMEDY}")
+    return stream
 
 
 def _length(container: Any, stream: Any, rate: float) -> int:
@@ -143,13 +150,11 @@ def _decode(container: Any, stream: Any) -> Iterator[Any]:
     yield from container.decode(stream)
 
 
-def _upright(frame: Any) -> Image.Image:
+def _upright(frame: Any, stream: Any) -> Image.Image:
     """Turn a frame as its file says, and stretch pixels that are not square."""
-    if frame.is_corrupt:
-        raise BadInputError(f"holds a damaged frame at {frame.time:.2f} seconds. {_REMEDY}")
     image: Image.Image = frame.to_image()
-    ratio = getattr(frame, "sample_aspect_ratio", None)
+    ratio = stream.sample_aspect_ratio
     if ratio and ratio != 1:
         image = image.resize((max(1, round(image.width * float(ratio))), image.height), Image.Resampling.BICUBIC)
-    turn = round(getattr(frame, "rotation", 0) or 0) % 360  # degrees anticlockwise
+    turn = round(frame.rotation) % 360  # degrees anticlockwise
     return image.rotate(turn, expand=True) if turn else image
