@@ -115,3 +115,10 @@ def test_a_question_without_options_or_without_a_key_says_so():
     without, unkeyed = ChoiceScorer().judge([question("B", options={}), question("B", right=None)])
     assert (without.value, without.reason) == (None, "no-options")
     assert (unkeyed.value, "hit" in unkeyed.details) == ("B", False)
+
+
+@pytest.mark.parametrize(
+    "text", ["B</s>", "I would go with B", "I'd say B.", "I choose B because the edge is bent", "B<|im_end|>"]
+)
+def test_a_choice_is_read_in_the_words_that_models_use(text):
+    assert read_choice(text, TEXTS) == "B"

@@ -200,3 +200,16 @@ def test_more_numbers_than_anybody_writes_are_not_read():
     text = "Mark 15 is bad. " + "15, " * 110_000
     assert not any(read_marks(text, TWENTY).values())
     assert MarksScorer().judge([item(text)])[0].reason == "too-long"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "All except 15 are normal.",
+        "All, except for mark 15, are fine.",
+        "Everything except 15 is normal.",
+        "Everything but 15 looks fine.",
+    ],
+)
+def test_all_except_one_clears_the_rest(text):
+    assert read_marks(text, TWENTY) == {mark: mark == 15 for mark in TWENTY}

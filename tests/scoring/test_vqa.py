@@ -79,3 +79,8 @@ def test_a_megabyte_is_normalised_in_under_a_second():
     start = time.process_time()
     normalize_vqa("the crack, couldnt've been 1.000 / " * 30_000)
     assert time.process_time() - start < 1
+
+
+def test_one_string_of_human_answers_is_refused():
+    with pytest.raises(ValueError, match="give a list"):
+        vqa_accuracy("yes", "yes")

@@ -75,3 +75,13 @@ def test_the_evidence_is_where_the_name_stands(item):
     for name in ("words", "words:strict"):
         evidence = open_scorer(name).judge([asked])[0].evidence
         assert asked.answer.text[slice(*evidence)] == "scratch"
+
+
+def test_one_string_of_accepted_names_is_refused():
+    with pytest.raises(ValueError, match="give a list"):
+        word_match("a crack", "crack")
+
+
+@pytest.mark.parametrize("text", ["The plate is hole-free.", "A scratch-free, hole-free surface."])
+def test_free_of_a_defect_denies_it(text):
+    assert not word_match(text, ["hole"])

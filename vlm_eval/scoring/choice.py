@@ -11,10 +11,12 @@ from vlm_eval.scoring.yes_no import read_yes_no
 _OPEN = r"[\s\"'*_`(\[{]{0,9}"
 _CLOSE = r"[\s\"'*_`)\]}]{0,9}"
 _DECIDING = (
-    r"\b(?:(?:answer|option|choice|choose|select|pick|correct|letter|so|therefore|thus|hence)\b,?"
+    r"\b(?:(?:answer|option|choice|choose|select|pick|go with|(?:would|['’]d) say|correct|letter|so|therefore|thus"
+    r"|hence)\b,?"
     r"|(?:it|this|that)(?:['’]s|\s{1,3}is)\b)"
     r"(?:\s{1,3}(?:is|would be|should be|option)\b){0,3}[\"'*_`]{0,3}\s{0,3}[:=]?"
 )
+_TAG_AT_END = re.compile(r"(?:</s>|<\|[a-z_]{1,20}\|>)\Z")
 _AND = r"(?:,\s{0,3}(?:and|or)|,|/|&|\band\b|\bor\b)"
 
 
@@ -25,7 +27,7 @@ def read_choice(text: str, options: Mapping[str, str]) -> str | None:
     the start ("B. ...", "(b)", "B it is in region C"), then an option's text. The article in "A clean bottle"
     is no key.
     """
-    body = text[start_of_final_answer(lower(text)) :].strip()
+    body = _TAG_AT_END.sub("", text[start_of_final_answer(lower(text)) :].strip())
     stated = _stated(body, options)
     if stated:
         return stated[-1] if len(set(stated)) == 1 or _concludes(body) else None
@@ -40,7 +42,7 @@ def _keys(options: Mapping[str, str]) -> str:
 
 def _stated(body: str, options: Mapping[str, str]) -> list[str]:
     pattern = re.compile(
-        rf"{_DECIDING}{_OPEN}({_keys(options)})(?={_CLOSE}(?:[.,;:!)}}\n]|$))(?!\s{{0,3}}{_AND}\s{{0,3}}"
+        rf"{_DECIDING}{_OPEN}({_keys(options)})(?={_CLOSE}(?:[.,;:!)}}\n]|$|because\b|since\b))(?!\s{{0,3}}{_AND}\s{{0,3}}"
         rf"(?:{_keys(options)})\b)",
         re.IGNORECASE,
     )

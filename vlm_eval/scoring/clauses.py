@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from vlm_eval.scoring.lexicon import GROUPS, PHRASES, Entry, look_up
+from vlm_eval.scoring.lexicon import GROUPS, INERT, Entry, look_up_start
 
 # No part of this pattern can match the same text in two ways, so it never backtracks further than one token.
 _TOKEN = re.compile(
-    r"(e\.g\.|i\.e\.|[^\W_]+(?:['-][^\W_]+)*|[.!?]+(?![\w/])|\[\s*\]|\{\s*\}|[,;:()|→\n✓✔✅✗✘❌—–]|(?<=\S )-(?= ))"
+    r"(e\.g\.|i\.e\.|[^\W_]+(?:['-][^\W_]+)*|[.!?]+(?![\w/])|\[\s*\]|\{\s*\}|[,;:()|→\n✓✔✅✗✘❌—–]|(?<=\S )-(?= )"
+    r"|</?(?:s|answer|br) ?/?>|<\|[a-z_]{1,20}\|>)"
 )
-_STOPS = frozenset(".!?;\n")
+_STOPS = frozenset(".!?;\n<")  # "<": a tag that ends an answer ("No</s>", "<answer>No</answer>")
 _LONGEST_LABEL = 7  # words
 _AFTER_LABEL = frozenset(":|→–—-")
 _NO_LABEL = GROUPS["no label"]
+_new = tuple.__new__  # makes a named tuple in half the time; a text holds thousands of them
 _LONGEST = 300  # tokens; a longer sentence is cut, which keeps whatever looks back inside a sentence linear
 
 
@@ -65,29 +67,30 @@ def split_sentences(text: str) -> list[Sentence]:
     pieces = _TOKEN.split(lower(text))  # what lies between tokens and the tokens, by turns
     tokens = pieces[1::2]
     starts = list(accumulate(map(len, pieces)))[0:-1:2]
+    stops = [index for index, token in enumerate(tokens) if token[0] in _STOPS]
     sentences: list[Sentence] = []
     first = line = paragraph = 0
     opens, title = True, False  # whether nothing but a number stands before in the line; whether that is a title's
-    for index in range(len(tokens) + 1):
-        token = tokens[index] if index < len(tokens) else ""
-        stop = not token or token[0] in _STOPS
-        if stop or index - first >= _LONGEST:
-            if index > first:
-                title = title or (opens and "#" in pieces[2 * first])
-                words = tokens[first:index]
-                sentence = _sentence(words, starts[first:index], token)
-                label = label_length(words) if opens else 0
-                sentences.append(sentence._replace(line=line, label=label, title=title, paragraph=paragraph))
-                opens = opens and len(words) == 1 and words[0].isdigit()
-            first = index + 1 if stop else index
+    for stop in (*stops, len(tokens)):
+        token = tokens[stop] if stop < len(tokens) else ""
+        while first < stop:
+            last = min(stop, first + _LONGEST)
+            title = title or (opens and "#" in pieces[2 * first])
+            words = tokens[first:last]
+            ending = token if last == stop else tokens[last]
+            label = label_length(words) if opens else 0
+            heading = ending == "\n" and words[-1] == ":"
+            signals: list[Signal] = []
+            question = "?" in ending
+            sentence = (words, starts[first:last], signals, question, heading, line, label, title, paragraph)
+            sentences.append(_new(Sentence, sentence))
+            opens = opens and len(words) == 1 and words[0].isdigit()
+            first = last
+        first = stop + 1
         if token == "\n":
-            paragraph += index > 0 and tokens[index - 1] == "\n"
+            paragraph += stop > 0 and tokens[stop - 1] == "\n"
             line, opens, title = line + 1, True, False
     return sentences
-
-
-def _sentence(words: list[str], starts: list[int], stop: str) -> Sentence:
-    return Sentence(words, starts, [], "?" in stop, stop == "\n" and words[-1] == ":")
 
 
 def label_length(words: Sequence[str]) -> int:
@@ -104,26 +107,26 @@ def mark_signals(sentence: Sentence) -> Sentence:
     """Find the words and phrases of a sentence that can carry a claim."""
     words, starts, signals = sentence.words, sentence.starts, sentence.signals
     skip_to = 0
-    for index, word in enumerate(words):
+    for index, (entry, following) in [row for row in enumerate(map(look_up_start, words)) if row[1] is not INERT]:
         if index < skip_to:
             continue
-        length = 1
-        if word in PHRASES:
-            entry, length = _phrase(words, index)
+        last = index
+        if following is not None and index + 1 < len(words) and (rows := following.get(words[index + 1])):
+            entry, length = _phrase(words, index, rows, entry)
             skip_to = index + length
-        else:
-            entry = look_up(word)
+            last = skip_to - 1
         if entry is not None and entry.kind != "skip":
-            last = index + length - 1
             end = starts[last] + len(words[last])
-            signals.append(Signal(entry.kind, entry.weight, word, index, starts[index], end))
+            signal = (entry.kind, entry.weight, words[index], index, starts[index], end)
+            signals.append(_new(Signal, signal))
     return sentence
 
 
-def _phrase(words: list[str], index: int) -> tuple[Entry | None, int]:
-    """Look up the longest phrase that starts here, or else the word."""
-    if index + 1 < len(words):
-        for rest, entry in PHRASES[words[index]].get(words[index + 1], ()):
-            if not rest or words[index + 2 : index + 2 + len(rest)] == rest:
-                return entry, 2 + len(rest)
-    return look_up(words[index]), 1
+def _phrase(
+    words: list[str], index: int, rows: list[tuple[list[str], Entry]], word: Entry | None
+) -> tuple[Entry | None, int]:
+    """Return the longest phrase of those that start with these two words, or else the word."""
+    for rest, entry in rows:
+        if not rest or words[index + 2 : index + 2 + len(rest)] == rest:
+            return entry, 2 + len(rest)
+    return word, 1

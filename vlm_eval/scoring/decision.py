@@ -11,6 +11,7 @@ from vlm_eval.scoring.lexicon import GENERAL, MILD, PARTICULAR, WEAK
 from vlm_eval.scoring.mood_reader import Mute
 from vlm_eval.scoring.outline import settle_labels
 from vlm_eval.scoring.sentence_reader import SentenceReader
+from vlm_eval.scoring.short_answer import read_short_answer
 from vlm_eval.scoring.subject import read_topic
 
 Reason = Literal["hedged", "refused", "off-topic", "empty", "contradictory", "truncated"]
@@ -34,7 +35,11 @@ def read_claims(text: str, references: References) -> tuple[Reading, list[Senten
     reading = Reading(topic=read_topic(sentences))
     topic = concluding = False
     muted = Mute()
+    short = _short_answer(sentences)
     for number, sentence in enumerate(sentences):
+        if short is not None and number == short.sentence:
+            reading.answers.append(short)
+            continue
         reader = SentenceReader(sentence, number, reading, references)
         reader.about_reference, reader.concluding = topic, concluding
         reader.generic = muted.covers(sentence)
@@ -48,6 +53,15 @@ def read_claims(text: str, references: References) -> tuple[Reading, list[Senten
         concluding = reader.concluding and sentence.heading and not claims
     settle_labels(reading, sentences)
     return reading, sentences
+
+
+def _short_answer(sentences: Sequence[Sentence]) -> Claim | None:
+    """Read the first sentence that is no question, where it is nothing but a yes or a no."""
+    number = next((number for number, sentence in enumerate(sentences) if not sentence.question), None)
+    if number is None:
+        return None
+    kind = read_short_answer(sentences[number], alone=number + 1 == len(sentences))
+    return kind and Claim(kind, GENERAL, number, sentences[number].starts[0])
 
 
 def decide(reading: Reading, *, yes_means: VerdictClaim | None, cut_off: bool = False) -> Decision:

@@ -1,6 +1,6 @@
 """Looks up what a word or a phrase does in its clause. The words: lexicon.txt, scopes.txt and groups.txt."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -159,6 +159,18 @@ def look_up(word: str) -> Entry | None:
     if word.startswith("mis") and len(word) > 7 and not word.startswith(_NO_PREFIX):
         return Entry("find", PARTICULAR)
     return _hyphenated(word) if "-" in word else None
+
+
+Start = tuple[Entry | None, Mapping[str, list[tuple[list[str], Entry]]] | None]
+INERT: Start = (None, None)
+"""What a word is that does nothing and starts no phrase, as most are."""
+
+
+@lru_cache(maxsize=1 << 14)
+def look_up_start(word: str) -> Start:
+    """Return what a word does by itself, and the phrases that start with it by their second word; or `INERT`."""
+    entry, following = look_up(word), PHRASES.get(word)
+    return INERT if entry is None and following is None else (entry, following)
 
 
 def _hyphenated(word: str) -> Entry | None:

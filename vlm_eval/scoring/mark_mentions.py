@@ -217,7 +217,7 @@ class MentionFinder:
                 rest = True
             elif key in ("them", "these", "those", "ones"):
                 them = True
-            elif key == "but" and at == place + 1:
+            elif at == place + 1 and self._excepts(at):
                 return Mention("all", (), place, at)
             elif key not in ("of", "the", "individual") and key not in NAMING and not key.isdecimal():
                 break
@@ -242,8 +242,15 @@ class MentionFinder:
         return Mention("others", (), place, at) if alone else None
 
     def _else(self, place: int, found: Sequence[Mention]) -> Mention | None:
-        """Read "everything else"."""
+        """Read "everything else" and "everything but 15"."""
+        if self._excepts(place + 1):
+            return Mention("all", (), place, place + 1)
         return Mention("others", (), place, place + 2) if self._keys[place + 1] == "else" else None
+
+    def _excepts(self, at: int) -> bool:
+        """Tell whether an exception follows at once: "but 15", ", except for 15"."""
+        key = self._keys[at + 1] if self._keys[at] == "," else self._keys[at]
+        return key in EXCEPT or self._keys[at] == "but"
 
     def _except(self, place: int, found: Sequence[Mention]) -> Mention | None:
         """Read "except for mark 15", "other than 3 and 4", "with the exception of 7"."""

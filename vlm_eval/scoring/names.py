@@ -44,8 +44,7 @@ def find_mentions(text: str, names: Iterable[str]) -> list[Mention]:
     the text.
     """
     finder = _finder(tuple(names))
-    words = set(_HYPHENED.findall(lower(text)))
-    starting = {word for word in words if not finder.starts.isdisjoint(_stems(word))}
+    starting = set(filter(finder.may_start, _HYPHENED.findall(lower(text))))
     if not starting:
         return []
     mentions: list[Mention] = []
@@ -87,6 +86,10 @@ class _Finder:
                 if len(parts) == 1:
                     self.halves.setdefault((parts[0][:cut], parts[0][cut:]), []).append(name)
         self.starts = frozenset(self.by_first) | {left for left, _ in self.halves}
+        self.may_start = lru_cache(maxsize=1 << 12)(self._may_start)
+
+    def _may_start(self, word: str) -> bool:
+        return not self.starts.isdisjoint(_stems(word))
 
     def places(self, sentence: Sentence) -> list[_Place]:
         """Find the names in a sentence."""
@@ -170,5 +173,7 @@ def _read(sentence: Sentence, number: int, reading: Reading, places: Sequence[_P
     kinds = {claim.start: claim.kind for claim in reader.read()}
     for place in places:
         start, end = sentence.span(place.first, place.last)
-        status = "denied" if start in reader.set_aside_at else _STATUS.get(kinds.get(start, ""), "mentioned")
+        free = sentence.words[place.last].endswith("-free")  # "hole-free"
+        denied = free or start in reader.set_aside_at
+        status = "denied" if denied else _STATUS.get(kinds.get(start, ""), "mentioned")
         yield Mention(place.name, status, start, end)

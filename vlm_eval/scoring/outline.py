@@ -14,6 +14,8 @@ def settle_labels(reading: Reading, sentences: Sequence[Sentence]) -> None:
     The result of a label stands in its line; that of a heading, in the lines up to the next heading. Where it says
     nothing, the label counts, unless another label of the text was cleared: then it is a list of checks.
     """
+    if not any(claim.label for claim in reading.claims):
+        return
     silent: list[Claim] = []
     cleared = False
     for _, group in groupby(reading.claims, key=_blocks(sentences)):

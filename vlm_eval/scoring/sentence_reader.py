@@ -40,8 +40,9 @@ class SentenceReader(MoodReader):
             del self.reading.answers[answers:]
             return []
         claims = [claim for claim in self.claims if claim.kind != "dropped"]
+        observed = bool(claims) and self.observes()
         for claim in claims:
-            claim.observed = claim.whole or claim.contrast or self.observes()
+            claim.observed = observed or claim.whole or claim.contrast
         return claims
 
     def observes(self) -> bool:
@@ -50,15 +51,14 @@ class SentenceReader(MoodReader):
 
     def turn_without_claim(self) -> None:
         """Read "However, the fourth pocket holds two": what stands against the rest is a mild finding."""
-        told = self.number in {
-            self.reading.unsure,
-            self.reading.refused,
-            *self.reading.cleared,
-            *self.reading.caveats,
-        }
+        if self.turned is None:
+            return
+        reading = self.reading
+        told = self.number in (reading.unsure, reading.refused)
+        told = told or self.number in reading.cleared or self.number in reading.caveats
         silent = self.silent() or self.conditional or self.sentence.question or told or bool(self.reading.answers)
         earlier = bool(self.reading.claims) or bool(self.claims)
-        if self.turned is None or silent or not self.any_verb or not earlier:
+        if silent or not self.any_verb or not earlier:
             return
         rest = self.sentence.words[self.turned :]
         start = self.sentence.starts[self.turned]

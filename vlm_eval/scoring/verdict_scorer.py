@@ -33,7 +33,7 @@ class VerdictScorer:
     """Judges an item anomalous, normal, or abstains with the verdict's reason."""
 
     name = "verdict"
-    version = "4"
+    version = "5"
 
     def judge(self, items: Sequence[Item]) -> Sequence[Judgement]:
         """Return one judgement an item, in order."""

@@ -93,8 +93,10 @@ def vqa_accuracy(answer: str, ten_answers: Sequence[str]) -> float:
         ten_answers: the human answers, ten in the data set.
 
     Raises:
-        ValueError: there is no human answer.
+        ValueError: there is no human answer, or one string stands where a list belongs.
     """
+    if isinstance(ten_answers, str):
+        raise ValueError(f"the human answers are one string, {ten_answers!r}; give a list of them")
     if not ten_answers:
         raise ValueError("no human answers were given; the VQA accuracy needs them, ten in the official data")
     said, human = _flatten(answer), [_flatten(each) for each in ten_answers]

@@ -14,7 +14,12 @@ def word_match(answer: str, accepted: Sequence[str]) -> bool:
     """Tell whether the answer names one of the accepted names, however inflected, and does not deny it.
 
     Hyphens do not matter, and the words of a longer name may stand apart within a sentence ("a wire is missing").
+
+    Raises:
+        ValueError: `accepted` is one string, whose letters would be taken for names.
     """
+    if isinstance(accepted, str):
+        raise ValueError(f"the accepted names are one string, {accepted!r}; give a list of them")
     return any(mention.status != "denied" for mention in find_mentions(answer, accepted))
 
 
