@@ -84,11 +84,11 @@ def test_a_file_of_answers_that_changes_is_another_model(tmp_path):
 def test_each_family_says_what_it_can_do(monkeypatch):
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     by_name = {family.name: capabilities(parse_model(family.example)) for family in list_families()}
-    assert set(by_name) == {"openai", "llava", "blip2", "auto", "scripted", "replay"}
+    assert set(by_name) == {"openai", "llava", "blip2", "auto", "scripted", "replay", "baseline"}
     assert (by_name["blip2"].max_images, by_name["blip2"].conversation) == (1, False)
     assert [name for name, can in by_name.items() if can.remote] == ["openai"]
-    assert [name for name, can in by_name.items() if not can.yes_no] == ["replay"]  # there is no such file
-    assert [name for name, can in by_name.items() if not can.beams] == ["openai"]
+    assert [name for name, can in by_name.items() if not can.yes_no] == ["replay", "baseline"]  # no such file
+    assert [name for name, can in by_name.items() if not can.beams] == ["openai", "baseline"]
     assert all(family.description for family in list_families())
 
 
@@ -204,3 +204,9 @@ def test_what_can_be_asked_passes_the_check(no_server, monkeypatch, tmp_path):
     check(parse_model("openai:m", base_url="http://localhost:8000/v1"))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-" + "k" * 20)
     check(parse_model("openai:gpt-4o"))
+
+
+def test_a_base_url_without_a_host_is_never_taken_for_this_machine():
+    spec = parse_model("openai:gpt-4o", base_url="api.example.com/v1")
+    assert "unknown host" in str(receiving_host(spec))
+    assert capabilities(spec).remote

@@ -26,7 +26,7 @@ def receiving_host(spec: BackendSpec) -> str | None:
     if spec.model.family != "openai":
         return None
     host = host_of(base_url(spec))
-    return None if is_loopback(host) else host
+    return None if is_loopback(host) else host or "an unknown host: base_url cannot be read"
 
 
 def searches_beams(spec: BackendSpec) -> bool:

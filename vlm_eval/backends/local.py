@@ -21,8 +21,10 @@ from vlm_eval.backends.local_prompt import (
     control_tokens,
     prepare,
 )
+from vlm_eval.backends.local_settings import batch_size
+from vlm_eval.backends.local_settings import check as check_settings
 from vlm_eval.backends.registry import capabilities
-from vlm_eval.errors import BadInputError, ExperimentError, MissingExtraError
+from vlm_eval.errors import BadInputError, MissingExtraError
 from vlm_eval.flow import Answer, BackendSpec, Capabilities, Failure, Outcome, Request, Scalar
 
 _LOOK_AHEAD = 4  # batches that are pulled and sorted together; more would only lengthen the wait after a stop
@@ -138,7 +140,8 @@ def open_local(
 ) -> LocalBackend:
     """Load a model for a family, which brings its check of configuration and processor and its layout.
 
-    Raises MissingExtraError without the `local` extra and whatever `local_model.load` raises.
+    Raises MissingExtraError without the `local` extra, ExperimentError for a setting out of range, and
+    whatever `local_model.load` raises.
     """
     for package in ("torch", "transformers", "accelerate"):
         if find_spec(package) is None:
@@ -146,26 +149,16 @@ def open_local(
     from vlm_eval.backends.local_generate import TransformersEngine
     from vlm_eval.backends.local_model import load
 
-    batch_size = _batch_size(spec)
+    check_settings(spec)
     loaded = load(spec, check)
     return LocalBackend(
         capabilities=capabilities(spec),
         engine=TransformersEngine(loaded),
         lay_out=layout(loaded.processor),
         control=control_pattern(control_tokens(loaded.processor)),
-        batch_size=batch_size,
+        batch_size=batch_size(spec),
         facts=loaded.facts,
     )
-
-
-def _batch_size(spec: BackendSpec) -> int:
-    given = spec.options.get("batch_size")
-    given = 8 if given is None else given
-    if not isinstance(given, int) or given < 1:
-        raise ExperimentError(
-            f"batch_size of {spec.model.name} is {given!r}; allowed is a whole number from 1 on."
-        )
-    return given
 
 
 def _kind(request: Request) -> tuple[str, bool]:

@@ -14,13 +14,11 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 from transformers.utils import is_torchvision_available
 
 from vlm_eval.backends.checkpoints import checkpoint_path
-from vlm_eval.errors import BackendUnavailable, ExperimentError, MissingExtraError
+from vlm_eval.errors import BackendUnavailable, MissingExtraError
 from vlm_eval.flow import BackendSpec, Model, Scalar
 
 Check = Callable[[Any, Any], None]
 """Looks at a configuration and a processor and raises BackendUnavailable where a family cannot ask them."""
-
-_DTYPES = ("float32", "float16", "bfloat16", "auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +41,8 @@ def load(spec: BackendSpec, check: Check) -> LoadedModel:
     `device`) and `threads` (torch's own number where absent). Weights come from safetensors only and no code of
     the checkpoint's is run. Without a dtype the CPU computes in float32 and a GPU in the checkpoint's own dtype.
 
-    Raises ExperimentError for an unknown dtype, MissingExtraError without bitsandbytes where it is needed, and
-    BackendUnavailable where the checkpoint cannot be found, read or asked.
+    Raises MissingExtraError without bitsandbytes where it is needed, and BackendUnavailable where the checkpoint
+    cannot be found, read or asked.
     """
     _be_quiet()
     if (threads := spec.options.get("threads")) is not None:
@@ -111,8 +109,6 @@ def _placing(spec: BackendSpec) -> dict[str, Any]:
         raise BackendUnavailable(
             f"{spec.model.name} is to run on {device}, and torch finds no CUDA device. Use cpu."
         )
-    if dtype not in _DTYPES:
-        raise ExperimentError(f"dtype {dtype!r} of {spec.model.name} is unknown; allowed: {', '.join(_DTYPES)}.")
     placing: dict[str, Any] = {"device_map": spec.options.get("device_map") or {"": device}, "dtype": dtype}
     return placing if quantized is None else placing | {"quantization_config": quantized}
 

@@ -29,9 +29,9 @@ class PatchMemory:
         gaps = patches @ self.patches.T
         gaps *= -2
         gaps += self._norms
-        nearest = gaps.min(axis=1) + np.einsum("pc,pc->p", patches, patches)
-        found = np.sqrt(np.maximum(nearest, 0)).reshape(features.shape[:-1])
-        return np.asarray(found, dtype=np.float32)
+        # From the difference, as the sum of squares above loses what is small beside the features themselves.
+        found = np.linalg.norm(patches - self.patches[gaps.argmin(axis=1)], axis=1)
+        return np.asarray(found.reshape(features.shape[:-1]), dtype=np.float32)
 
 
 def cover(patches: Features, count: int, seed: int = 0) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from vlm_eval.backends.recorded_files import holds_yes_no
 from vlm_eval.errors import ExperimentError
 from vlm_eval.flow import Backend, BackendSpec, Capabilities, Model, Scalar
 
+_LOCAL_CHECK = "vlm_eval.backends.local_settings:check"
 _LOCAL_OPTIONS = frozenset({"batch_size", "device", "device_map", "threads"})
 _REMOTE_OPTIONS = frozenset(
     {
@@ -82,6 +83,7 @@ _FAMILIES: Mapping[str, Family] = {
             _LOCAL_OPTIONS,
             "weights",
             example="llava:llava-hf/llava-1.5-7b-hf",
+            check=_LOCAL_CHECK,
         ),
         Family(
             "blip2",
@@ -91,6 +93,7 @@ _FAMILIES: Mapping[str, Family] = {
             _LOCAL_OPTIONS,
             "weights",
             example="blip2:Salesforce/blip2-opt-2.7b",
+            check=_LOCAL_CHECK,
         ),
         Family(
             "auto",
@@ -100,6 +103,7 @@ _FAMILIES: Mapping[str, Family] = {
             _LOCAL_OPTIONS,
             "weights",
             example="auto:HuggingFaceTB/SmolVLM-256M-Instruct",
+            check=_LOCAL_CHECK,
         ),
         Family(
             "scripted",
@@ -186,7 +190,7 @@ def check(spec: BackendSpec) -> None:
     """Refuse a spec that could not be asked, before anything is spent or stored. Imports nothing heavy.
 
     Looked at: the key that OpenAI's or Azure's own host needs, the base URL, a built-in name, a file of rules or
-    answers. Weights are not looked at.
+    answers, the batch size and dtype of a local model. Weights are not looked at.
 
     Raises:
         ExperimentError: saying what to set or to name instead.

@@ -4,15 +4,17 @@ The backend gets them as references of the prompt, so it learns no data set and 
 holds them all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from vlm_eval.backends.registry import capabilities
 from vlm_eval.data.selection import References, choose_references
 from vlm_eval.errors import CardError
-from vlm_eval.flow import Prompt, Recipe, Sample, Turn, View
-from vlm_eval.views.open import open_views
+from vlm_eval.flow import BackendSpec, Prompt, Recipe, Sample, Turn, View
+from vlm_eval.prompting.cells import Cell
+from vlm_eval.views.open import count_views, open_views
 
 Support = int | Literal["train"]
 
@@ -72,3 +74,30 @@ class SupportSets:
             )
         queries = [view for path in sample.sources for view in open_views(path, "query", sample.recipe)]
         return Prompt((Turn("user", (*queries, *self._views[normal, own])),))
+
+
+def comparison_problems(
+    specs: Sequence[BackendSpec],
+    cells: Sequence[Cell],
+    samples: Sequence[Sample],
+    normal_pictures: Callable[[Sample, Cell], tuple[Path, ...]],
+) -> Iterator[str]:
+    """Say where a baseline would have no picture to look at or to compare with."""
+    baselines = [spec for spec in specs if capabilities(spec).support]
+    kinds = {(sample.card, sample.object_class): sample for sample in samples} if baselines else {}
+    bare: dict[tuple[str, str], list[str]] = {}
+    for sample in kinds.values():
+        without = [cell.name for cell in cells if not normal_pictures(sample, cell)]
+        if without:
+            bare.setdefault((sample.card, without[0]), []).append(sample.object_class)
+    text = sorted({sample.card for sample in kinds.values() if not count_views(sample.recipe)})
+    for spec in baselines:
+        for card in text:
+            yield f"{spec.name} looks at pictures, but the items of {card} are shown as text. Leave it out there."
+        for (card, cell), classes in bare.items():
+            named = f"{', '.join(classes[:5])}{' ...' if len(classes) > 5 else ''}"
+            yield (
+                f"{spec.name} has no normal picture to compare {named} of {card} with in the cell {cell}. Set "
+                "`support: train` or a number of pictures a class (--support), or leave out the cells without a "
+                "reference."
+            )
