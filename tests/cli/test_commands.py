@@ -156,3 +156,9 @@ def test_a_flag_keeps_the_other_half_of_what_the_file_says(parts, tmp_path):
 def test_a_contact_sheet_that_cannot_be_written_is_one_message(parts, tmp_path):
     result = call("preview", "--dataset", parts, "--out", tmp_path / "nowhere" / "sheet.png")
     assert "cannot be written" in str(result.exception)
+
+
+def test_a_run_in_which_all_failed_says_why(parts, tmp_path):
+    result = call("run", "--dataset", parts, "--model", "scripted:bad-input", "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "Why requests failed:\n  scripted failure (" in result.output

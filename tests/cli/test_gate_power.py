@@ -48,4 +48,6 @@ def test_power_says_how_many_items_and_clusters_a_difference_needs():
 def test_power_reads_a_pilot_and_refuses_what_cannot_be(folder):
     assert "items a cluster" in call("power", "--difference", "0.1", "--run", folder).output
     assert "must lie between 0 and 1" in str(call("power", "--difference", "5").exception)
+    impossible = call("power", "--difference", "0.3", "--changed", "0.2").exception
+    assert "lies between the difference (0.3) and 1" in str(impossible)
     assert "at least 1" in str(call("power", "--difference", "0.1", "--comparisons", "0").exception)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from vlm_eval import choose_references, load_dataset
 from vlm_eval.errors import ExperimentError, PromptError
 from vlm_eval.flow import Gold, Label, Sample, Standard
 from vlm_eval.prompting import Ingredients, render_prompt
@@ -104,6 +105,34 @@ def test_too_few_references_and_missing_marks_are_refused():
         render_prompt(sample(), "naive", shots=3)
     with pytest.raises(PromptError, match="no marked picture"):
         render_prompt(sample(marked=None), Ingredients(marks=True))
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"{{ 1 / 0 }}", "division by zero"),
+        (b"{{ shots + 'a' }}", "unsupported operand"),
+        (b"{% if %}", "Expected an expression"),
+    ],
+)
+def test_a_template_that_cannot_be_rendered_is_named(written, said, tmp_path):
+    (tmp_path / "ingredients").mkdir()
+    (tmp_path / "ingredients" / "task.jinja").write_bytes(written)
+    with pytest.raises(PromptError, match=rf"ingredients/task\.jinja .*{said}"):
+        render_prompt(sample(), "naive", prompts=[tmp_path])
+
+
+def test_references_are_given_as_the_message_for_missing_ones_says():
+    dataset = load_dataset("demo")
+    one = next(item for item in dataset.samples if item.split == "test")
+    with pytest.raises(PromptError, match=r"choose_references\(dataset.samples, shots, seed\)"):
+        render_prompt(one, "naive", 1)
+    references = choose_references(dataset.samples, 1, 0).by_class[one.object_class]
+    assert [view.role for view in render_prompt(one, "naive", 1, references=references).views] == [
+        "reference",
+        "query",
+    ]
 
 
 def test_an_unknown_level_or_layout_is_refused():

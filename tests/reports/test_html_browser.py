@@ -47,6 +47,8 @@ def open_page(browser):
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
         page.goto(f"{path.as_uri()}{anchor}")
+        # Before it has painted, Chromium throws keystrokes away.
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         return page
 
     yield open_it

@@ -188,7 +188,7 @@ def test_when_the_command_has_ended_the_page_says_that_nothing_is_saved(serve, b
     page.goto(server.link)
     wait_until_it_takes_keys(page)
     page.route("**/say", lambda route: route.abort())
-    page.keyboard.press("y")
+    page.locator("[data-reading=yes]").click()
     page.wait_for_selector("#problem:not([hidden])")
     assert "Not saved" in page.locator("#problem").inner_text()
     assert page.locator("#saved").inner_text() == ""

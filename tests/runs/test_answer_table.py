@@ -54,3 +54,9 @@ def test_a_table_that_cannot_be_read_is_refused_with_the_place(tmp_path, name, d
 def test_a_column_map_that_says_nothing_is_refused(tmp_path, columns):
     with pytest.raises(ExperimentError, match="OURS=THEIRS"):
         read_answers(write(tmp_path, "a.csv", "sample_id,answer\n1,a\n"), columns)
+
+
+def test_a_megabyte_in_one_cell_is_read(tmp_path):
+    answer = "No crack. " * 100_000
+    path = write(tmp_path, "a.csv", f'sample_id,answer\n1.png,"{answer}"\n')
+    assert read_answers(path)[0][1].answer == answer

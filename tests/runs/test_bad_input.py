@@ -3,8 +3,10 @@
 import subprocess
 import sys
 
+import pytest
 from PIL import Image
 
+from vlm_eval.errors import RunFolderError
 from vlm_eval.runs.experiment import parse_experiment
 from vlm_eval.runs.frame import read_frame
 from vlm_eval.runs.plan import make_plan
@@ -52,6 +54,15 @@ def test_a_row_that_names_a_missing_file_fails_alone(parts, tmp_path):
     frame = read_frame(tmp_path / "run")
     assert list(frame["status"]).count("answered") == 2
     assert list(frame["failure"].dropna()) == ["bad-input"]
+
+
+def test_a_damaged_run_folder_is_named_with_the_remedy(parts, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "run.sqlite").write_bytes(b"no database")
+    for use in (lambda: read_frame(folder), lambda: run(parts, folder)):
+        with pytest.raises(RunFolderError, match=r"run.sqlite: file is not a database\). Restore it from a copy"):
+            use()
 
 
 FULL_DISK = """

@@ -33,7 +33,8 @@ def power(
     if comparisons < 1:
         raise InputError(f"--comparisons is {comparisons}; it must be at least 1.")
     try:
-        setting = Setting(difference, max(share, difference), size, within, wanted, 0.05 / comparisons)
+        share = share if changed is not None else max(share, difference)
+        setting = Setting(difference, share, size, within, wanted, 0.05 / comparisons)
     except ValueError as error:
         raise InputError(f"{error}.") from error
     plan = items_needed(setting)

@@ -72,6 +72,9 @@ def run(
     rounds_feedback: Annotated[
         Path | None, typer.Option(help="CSV of texts for the round `feedback`: sample_id, round, text.")
     ] = None,
+    probe: Annotated[
+        str | None, typer.Option(help="Controls on the same items: look,read, or names: blank,swap,no-class ...")
+    ] = None,
     scorer: Annotated[
         list[str] | None, typer.Option("--scorer", help="verdict, words, labels ... Repeatable.")
     ] = None,
@@ -107,6 +110,7 @@ def run(
             "yes_no": "after-answer" if after_answer else yes_no,
             "rounds": None if rounds is None else [name.strip() for name in rounds.split(",") if name.strip()],
             "rounds_feedback": str(rounds_feedback) if rounds_feedback else None,
+            "probes": None if probe is None else [name.strip() for name in probe.split(",") if name.strip()],
             "scorers": scorer,
             "max_cost": max_cost,
             "max_minutes": max_minutes,

@@ -13,6 +13,7 @@ from vlm_eval.backends.endpoint import receiving_host
 from vlm_eval.backends.registry import open_backend
 from vlm_eval.cli.progress import ProgressBar
 from vlm_eval.errors import ExperimentError, MissingExtraError, RunFolderError
+from vlm_eval.reports.failures import show_failures
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.run_info import read_info
 from vlm_eval.reports.scored_tables import show_scored
@@ -55,6 +56,8 @@ def run_experiment(
         result = execute(plan, folder, listener=bar, open_with=open_with, budget=budget)
     if result.answered:
         show_report(folder, None)
+    else:
+        show_failures(folder, None, console)
     _say_how_it_ended(result, folder, console)
     return 130 if result.stopped else 3 if result.open else 0
 
@@ -81,6 +84,7 @@ def show_report(folder: Path, out: Path | None, extra: dict[str, Any] | None = N
         info = cast(ReportInfo, {**read_info(folder), **(extra or {})})
         files = write_report(frame, target, info=info, console=console)
         show_scored(folder, target, console)
+        show_failures(folder, target, console)
     except OSError as error:
         raise RunFolderError(
             f"The report cannot be written to {target} ({error}). Choose another --out."

@@ -79,11 +79,14 @@ class Templates:
         return next((folder / name for folder in self.folders if (folder / name).is_file()), None)
 
     def source(self, name: str) -> str:
-        """Return a template's text. Raises PromptError where there is none."""
+        """Return a template's text. Raises PromptError where there is none, or none in UTF-8."""
         path = self.path(name)
         if path is None:
             raise PromptError(f"There is no template {name!r}. Run: vlm-eval prompts list")
-        return path.read_text(encoding="utf-8")
+        try:
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise PromptError(f"The template {path} is not UTF-8 ({error}). Save it as UTF-8.") from error
 
     def names(self) -> list[str]:
         """List every template."""

@@ -71,7 +71,7 @@ def read_declared(templates: Templates, kind: str, form: type[Declared]) -> dict
         try:
             declared = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
             found |= {name: form.model_validate(value) for name, value in declared.items()}
-        except (ValidationError, yaml.YAMLError, AttributeError) as error:
+        except (ValidationError, yaml.YAMLError, AttributeError, UnicodeDecodeError) as error:
             raise PromptError(f"{path} does not declare {kind} rightly: {error}") from error
     for name in found:
         if templates.path(f"{kind}/{name}.jinja") is None:

@@ -16,6 +16,9 @@ from vlm_eval.prompting.layouts import find_layout
 from vlm_eval.views.open import open_views
 from vlm_eval.views.parts import open_parts
 
+_TEMPLATE_ERRORS = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What an expression that someone wrote into a template can raise."""
+
 
 def render_prompt(
     sample: Sample,
@@ -186,15 +189,20 @@ def _render(templates: Templates, name: str, context: dict[str, Any], words: Wor
             f"The template {name} needs something that the card {words.card!r} does not give for the class "
             f"{words.object_class!r}: {error}. Add it to the card, or leave that ingredient off."
         ) from error
-    except TemplateError as error:
+    except UnicodeDecodeError as error:
+        raise PromptError(
+            f"The template {name} is not UTF-8 (byte {error.object[error.start]:#04x}). Save it as UTF-8."
+        ) from error
+    except _TEMPLATE_ERRORS as error:
         raise PromptError(f"The template {name} cannot be rendered: {error}") from error
 
 
 def _views(sample: Sample, ingredients: Ingredients, references: Sequence[Path]) -> list[Part]:
     if len(references) < ingredients.shots:
         raise PromptError(
-            f"{ingredients.shots} reference pictures were asked for, but the class {sample.object_class!r} of the "
-            f"card {sample.card!r} has {len(references)}. Ask for fewer, or give the card normal pictures."
+            f"{ingredients.shots} reference pictures were asked for, but {len(references)} are given for the "
+            f"sample {sample.id!r}. Ask for fewer shots, or give normal pictures of its class as `references`: "
+            "choose_references(dataset.samples, shots, seed).by_class[sample.object_class]."
         )
     own = sample.recipe if sample.reference_recipe is None else sample.reference_recipe
     views = [part for path in references[: ingredients.shots] for part in open_parts(path, "reference", own)]

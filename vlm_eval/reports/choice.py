@@ -15,6 +15,9 @@ from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.panel import Panel
 from vlm_eval.reports.tables import percent, with_interval
 
+MOST_CELLS = 300
+"""Most cells to choose among: every cell is held beside every other, and so many are told apart by no run."""
+
 
 @dataclass(frozen=True, slots=True)
 class NamedChoice:
@@ -25,9 +28,9 @@ class NamedChoice:
 
 
 def best_cell(panel: Panel) -> NamedChoice | None:
-    """Choose among the cells by accuracy; None where there is only one."""
+    """Choose among the cells by accuracy; None where there is only one, or more than `MOST_CELLS`."""
     cells = tuple(panel.cells)
-    if len(cells) < 2 or not panel.gold.size:
+    if not 2 <= len(cells) <= MOST_CELLS or not panel.gold.size:
         return None
     right = np.array([outcome(panel, cell, wrong=False) for cell in cells])
     return NamedChoice(cells, choose(right, panel.class_of_item, panel.drawn))
@@ -45,6 +48,16 @@ def choice_note(named: NamedChoice | None) -> str | None:
         f"Most accurate of {len(named.cells)} cells: {named.cells[choice.best]}. Chosen on other clusters than"
         f" it is judged on (cross-fitted), the choice scores {with_interval(choice.honest)}; on the items that"
         f" chose it, {percent(choice.apparent)}.{tied}"
+    )
+
+
+def left_out_note(panel: Panel) -> str | None:
+    """Say that no cell was chosen where there are too many; None where there are not."""
+    if len(panel.cells) <= MOST_CELLS:
+        return None
+    return (
+        f"The best cell is left out: {len(panel.cells):,} cells are more than {MOST_CELLS}. Choose among fewer,"
+        " by a smaller grid, or read ablation.csv, where the highest of so many is too high by chance."
     )
 
 

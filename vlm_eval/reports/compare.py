@@ -13,8 +13,9 @@ from vlm_eval.metrics.effects import Effect, main_effect
 from vlm_eval.metrics.estimate import Estimate
 from vlm_eval.reports.effects import measured_on, outcome
 from vlm_eval.reports.measures import measure
-from vlm_eval.reports.panel import Panel, check_frame, read_panels
+from vlm_eval.reports.panel import Panel, check_frame, read_panels, without_probes
 from vlm_eval.reports.rounds import rounds_apart
+from vlm_eval.reports.score_source import judged_by_claims
 
 FIRST, SECOND = "A", "B"
 KINDS = ("only B right", "only A right", "both right", "both wrong", "between")
@@ -120,13 +121,13 @@ def compare(first: pd.DataFrame, second: pd.DataFrame, one: Address, other: Addr
 
 def _selected(frame: pd.DataFrame, address: Address) -> pd.DataFrame:
     check_frame(frame)
-    frame = rounds_apart(frame)
+    frame = rounds_apart(judged_by_claims(frame, [address.model], "a comparison"))
     for column, wanted in (("model", address.model), ("cell", address.cell)):
         known = list(dict.fromkeys(frame[column]))
         if wanted is not None and wanted not in known:
             raise InputError(f"{address.run} holds no {column} {wanted!r}. It holds {', '.join(known[:20])}.")
         frame = frame if wanted is None else frame[frame[column] == wanted]
-    return frame
+    return frame if address.cell is not None else without_probes(frame)
 
 
 Place = tuple[str, str]

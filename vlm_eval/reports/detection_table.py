@@ -44,7 +44,7 @@ def detection_table(panel: Panel, results: Sequence[CellResult], info: ReportInf
 
 
 def _decimal(estimate: Estimate) -> str:
-    return "-" if estimate.value is None else f"{estimate.value:.2f}"
+    return "-" if estimate.value is None else f"{round(estimate.value, 2) + 0.0:.2f}"
 
 
 def _percent(estimate: Estimate) -> str:

@@ -12,6 +12,7 @@ from vlm_eval.metrics.rates import simple_rate
 from vlm_eval.reports.effects import measured_on
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.panel import Panel, read_panels
+from vlm_eval.reports.score_source import judged_by_claims
 
 SEPARATOR = "::"
 
@@ -60,14 +61,16 @@ def check_gate(
         cell: name of the cell; all where None.
 
     Raises:
-        InputError: there is no such model or cell, no limit is given, or one is not between 0 and 1.
+        InputError: there is no such model or cell, the model is a baseline, no limit is given, or one is not
+            between 0 and 1.
     """
     if not limits:
         raise InputError("No limit is given. Use --max-miss, --max-overkill or both.")
     for name, limit in limits.items():
         if not 0 <= limit <= 1:
             raise InputError(f"--max-{name} is {limit}; give a fraction between 0 and 1, such as 0.02.")
-    panels = read_panels(frame, [name for name, _ in info.get("cells", ())])
+    claiming = judged_by_claims(frame, [model], "a limit on miss or overkill")
+    panels = read_panels(claiming, [name for name, _ in info.get("cells", ())])
     lines = [
         line
         for panel in panels

@@ -10,6 +10,7 @@ from vlm_eval.reports.html_panel import Numbers, totals
 from vlm_eval.reports.html_payload import outcome_name
 from vlm_eval.reports.info import TOY_NOTE, is_toy
 from vlm_eval.reports.measures import CellResult
+from vlm_eval.reports.score_source import makes_no_claims
 from vlm_eval.reports.tables import percent
 
 _SURE = 0.05
@@ -66,6 +67,8 @@ _GOLD = {"yes": "anomalous", "no": "normal", "unknown": "of unknown gold", "unan
 def _found(numbers: Numbers) -> str:
     best = most_accurate(numbers)
     if best is None:
+        if makes_no_claims(numbers.asks):
+            return f"As a baseline it claims nothing; its scores have an AUROC of {_areas(numbers)}."
         reason = numbers.results[0].measures["accuracy"].reason if numbers.results else "nothing was asked"
         return f"Nothing can be said of its accuracy: {reason}."
     found = best.measures
@@ -75,6 +78,11 @@ def _found(numbers: Numbers) -> str:
     text += f" always saying yes would score {percent(prevalence)} %."
     text += _errors(found["recall"], found["overkill"])
     return text + _choice(numbers)
+
+
+def _areas(numbers: Numbers) -> str:
+    found = dict.fromkeys(rate_words(result.measures["auroc"]) for result in numbers.results)
+    return " or ".join(found)
 
 
 def _errors(recall: Estimate, overkill: Estimate) -> str:

@@ -11,12 +11,12 @@ from rich.text import Text
 from vlm_eval.flow import Scalar
 from vlm_eval.metrics.comparisons import holm
 from vlm_eval.metrics.effects import contrasts
-from vlm_eval.reports.choice import NamedChoice, best_cell, choice_note
+from vlm_eval.reports.choice import NamedChoice, best_cell, choice_note, left_out_note
 from vlm_eval.reports.effects import EffectRow, contrast_rows
 from vlm_eval.reports.effects_table import p_text, points
 from vlm_eval.reports.files import effect_table_rows
 from vlm_eval.reports.info import ReportInfo
-from vlm_eval.reports.panel import Panel, read_panels
+from vlm_eval.reports.panel import Panel, read_panels, without_probes
 from vlm_eval.reports.rounds import FACTOR, rounds_apart
 from vlm_eval.reports.score_source import without_baselines
 from vlm_eval.reports.tables import heading_text, plain_table
@@ -45,7 +45,7 @@ def compare_models(frame: pd.DataFrame, info: ReportInfo) -> list[Comparison]:
         One comparison a dataset with several models; p-values are corrected by Holm within it.
     """
     found = []
-    apart = rounds_apart(without_baselines(frame)).drop(columns=FACTOR, errors="ignore")
+    apart = rounds_apart(without_baselines(without_probes(frame))).drop(columns=FACTOR, errors="ignore")
     for _, asks in apart.groupby("card", sort=False):
         if asks["model"].nunique() < 2:
             continue
@@ -88,6 +88,7 @@ def models_table(comparison: Comparison, info: ReportInfo) -> RenderableType:
         "Mean over the cells that both models were asked in, on the same items; the rest is left out. More"
         f" overkill is a loss. Test: {tests}; p corrected by Holm over this table.",
         choice_note(comparison.choice),
+        left_out_note(comparison.panel),
     ]
     title = heading_text(f"Models compared: {info.get('datasets', {}).get(card, card)}")
     return Group(title, table, *(Text(note, style="dim") for note in notes if note))

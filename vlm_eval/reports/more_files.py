@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlm_eval.metrics.variance_shares import VarianceShare
-from vlm_eval.reports import choice, classes, decisions, files, human_rate, interactions, ledger, no_claims
+from vlm_eval.reports import choice, classes, cost, decisions, files, human_rate, interactions, ledger, no_claims
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.panel import Panel
 from vlm_eval.reports.score_source import makes_no_claims, votes_note
 
-_OF_SCORES = ("outcomes_by_class", "classes", "operating_points", "triage", "defect_types")
+_OF_SCORES = ("outcomes_by_class", "cost", "classes", "operating_points", "triage", "defect_types")
 """Files that a baseline is in; the others are about claims."""
 
 
@@ -40,17 +40,17 @@ def read_more(panel: Panel, info: ReportInfo) -> More:
 
 def notes_of(panel: Panel, more: More, info: ReportInfo) -> list[str]:
     """List the sentences that belong under the main tables; none where there is nothing to say."""
-    notes = [choice.choice_note(more.choice), choice.variance_note(more.variance)]
+    notes = [choice.choice_note(more.choice), choice.left_out_note(panel), choice.variance_note(more.variance)]
     notes += [*interactions.interaction_notes(more.interactions), *interactions.absent_notes(panel, info)]
     notes += [no_claims.no_claim_note(more.no_claims), _repeats(panel)]
     notes.append(decisions.operating_note(panel, _most_accurate(panel, more.choice)))
-    notes.append(votes_note(panel))
+    notes += [votes_note(panel), cost.cost_note(panel, info)]
     return [note for note in notes if note]
 
 
 def _most_accurate(panel: Panel, named: choice.NamedChoice | None) -> str | None:
     if named is None:
-        return next(iter(panel.cells), None)
+        return next(iter(panel.cells)) if len(panel.cells) == 1 else None
     return None if named.choice.best is None else named.cells[named.choice.best]
 
 
@@ -75,6 +75,7 @@ def write_more(parts: Sequence[tuple[Panel, More]], folder: Path, info: ReportIn
         "interactions": lambda panel, more: interactions.interaction_table(panel, more.interactions),
         "variance": lambda panel, more: choice.variance_rows(panel, more.variance),
         "choice": lambda panel, more: choice.choice_rows(panel, more.choice),
+        "cost": lambda panel, _: cost.cost_rows(panel, info),
         "defect_types": lambda panel, _: decisions.kind_rows(panel),
         "operating_points": lambda panel, _: decisions.operating_rows(panel, info),
         "triage": lambda panel, _: decisions.triage_rows(panel),

@@ -3,7 +3,7 @@
 Repeats are averaged within an item here, once. Items of unknown or unanswerable gold enter no panel.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from vlm_eval.errors import InputError
 from vlm_eval.metrics.estimate import BoolArray, FloatArray, IntArray
 from vlm_eval.metrics.sampling import Sampling, sampling
 from vlm_eval.reports.rounds import rounds_apart
+from vlm_eval.runs.probes import probe_name
 
 NEEDED = [
     "model",
@@ -76,29 +77,51 @@ def check_frame(frame: pd.DataFrame) -> None:
         raise InputError("The run holds no asks: there is nothing to report. Plan it with `vlm-eval run` first.")
 
 
-def read_panels(frame: pd.DataFrame, cell_order: Sequence[str]) -> list[Panel]:
+def read_panels(frame: pd.DataFrame, cell_order: Sequence[str], *, probes: bool = False) -> list[Panel]:
     """Split a frame into panels, models and datasets in the order in which they first appear.
 
     Args:
         frame: as `runs.frame.read_frame` gives it; a later round becomes a cell of its own.
         cell_order: names of the cells in grid order; cells that are not named follow in order of appearance.
+        probes: keep the cells of probes, which no table of the grid holds.
     """
     check_frame(frame)
+    if not probes:
+        frame = without_probes(frame)
     panels = []
-    for (model, card), asks in rounds_apart(frame).groupby(["model", "card"], sort=False):
+    for model, card, asks in _parts(rounds_apart(frame)):
         present = list(dict.fromkeys(asks["cell"]))
         ordered = [cell for cell in cell_order if cell in present]
         ordered += [cell for cell in present if cell not in ordered]
-        panels.append(_panel(str(model), str(card), asks, ordered))
+        panels.append(_panel(model, card, asks, ordered))
     return panels
 
 
+def _parts(frame: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    if frame.empty:
+        return
+    model, card = frame["model"].iloc[0], frame["card"].iloc[0]
+    if (frame["model"] == model).all() and (frame["card"] == card).all():
+        yield str(model), str(card), frame.copy(deep=False)  # a group would be a deep copy
+        return
+    for (model, card), asks in frame.groupby(["model", "card"], sort=False):
+        yield str(model), str(card), asks
+
+
+def without_probes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the cells of probes; the same frame where there are none."""
+    cells = frame["cell"].unique()
+    asked = [cell for cell in cells if probe_name(str(cell)) is not None]
+    return frame[~frame["cell"].isin(asked)] if asked else frame
+
+
 def _panel(model: str, card: str, asks: pd.DataFrame, cells: Sequence[str]) -> Panel:
-    known = asks[asks["gold"].isin(("yes", "no"))]
-    items = known.drop_duplicates("sample_id").set_index("sample_id")
+    known = asks["gold"].isin(("yes", "no")).to_numpy()
+    first = np.flatnonzero(known)[~asks["sample_id"][known].duplicated().to_numpy()]
+    items = asks[["sample_id", "object_class", "group", "gold"]].iloc[first].set_index("sample_id")
     names, class_of_item = np.unique(items["object_class"].astype(str).to_numpy(), return_inverse=True)
-    answered = known[known["status"] == "answered"]
-    item = items.index.get_indexer(pd.Index(answered["sample_id"])).astype(np.int64)
+    answered = known & (asks["status"] == "answered").to_numpy()
+    item = items.index.get_indexer(pd.Index(asks["sample_id"][answered])).astype(np.int64)
     return Panel(
         model=model,
         card=card,
@@ -106,16 +129,21 @@ def _panel(model: str, card: str, asks: pd.DataFrame, cells: Sequence[str]) -> P
         classes=tuple(str(name) for name in names),
         class_of_item=class_of_item.astype(np.int64),
         drawn=sampling(list(items["group"].astype(str)), list(items["object_class"].astype(str))),
-        cells=_cells(answered, item, len(items), cells),
+        cells=_cells(asks, answered, item, len(items), cells),
         asks=asks,
         groups=tuple(str(name) for name in np.unique(items["group"].astype(str).to_numpy())),
     )
 
 
-def _cells(answered: pd.DataFrame, item: IntArray, items: int, cells: Sequence[str]) -> dict[str, CellArrays]:
-    """Average the repeats of every item in every cell; `item` is the place of each answer's item."""
+def _cells(
+    asks: pd.DataFrame, answered: BoolArray, item: IntArray, items: int, cells: Sequence[str]
+) -> dict[str, CellArrays]:
+    """Average the repeats of every item in every cell; `item` is the place of each answer's item.
+
+    Column by column: of a million answers a copy of all columns would take 200 MB.
+    """
     shape = (len(cells), items)
-    place = pd.Index(cells).get_indexer(pd.Index(answered["cell"])) * items + item
+    place = pd.Index(cells).get_indexer(pd.Index(asks["cell"][answered])) * items + item
 
     def mean(values: pd.Series) -> FloatArray:
         numbers = values.to_numpy(dtype=np.float64)
@@ -125,11 +153,11 @@ def _cells(answered: pd.DataFrame, item: IntArray, items: int, cells: Sequence[s
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).reshape(shape)
 
     columns = {
-        "yes": mean(answered["verdict"] == "anomalous"),
-        "no": mean(answered["verdict"] == "normal"),
-        "words": mean(answered["words"].map({True: 1.0, False: 0.0}).astype(float)),
-        "score": mean(answered["anomaly_score"].astype(float)),
-        "mass": mean(answered["yes_no_mass"].astype(float)),
+        "yes": mean(asks["verdict"][answered] == "anomalous"),
+        "no": mean(asks["verdict"][answered] == "normal"),
+        "words": mean(asks["words"][answered].map({True: 1.0, False: 0.0}).astype(float)),
+        "score": mean(asks["anomaly_score"][answered].astype(float)),
+        "mass": mean(asks["yes_no_mass"][answered].astype(float)),
     }
     return {
         cell: CellArrays(**{name: values[row] for name, values in columns.items()})

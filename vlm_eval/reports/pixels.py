@@ -101,8 +101,8 @@ def _table(title: str, rows: Sequence[PixelRow]) -> RenderableType:
         numbers = ["-" if value is None else percent(value) for value in values]
         table.add_row(Text(cell), Text(row.object_class), str(row.pictures), *numbers)
     notes = [
-        "Percent, score maps against gold regions; the pixels of the n pictures of a class are pooled. AUPRO: up to "
-        "30 % false positives; FPR@95: false positives at 95 % recall."
+        "Percent, score maps against gold regions; the pixels of the n pictures of a class are pooled. AUPRO: up "
+        "to 30 % false positives; FPR@95: false positives at 95 % recall."
     ]
     left_out = sum(row.without_region for row in rows)
     if left_out:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from vlm_eval.errors import InputError
 from vlm_eval.metrics.usable_scores import distinct_levels
 from vlm_eval.reports.panel import Panel
 
@@ -41,6 +42,24 @@ def without_baselines(frame: pd.DataFrame) -> pd.DataFrame:
     if "score_source" not in frame:
         return frame
     return frame[~frame["model"].isin(frame.loc[frame["score_source"] == "model", "model"].unique())]
+
+
+def judged_by_claims(frame: pd.DataFrame, named: Sequence[str | None], purpose: str) -> pd.DataFrame:
+    """Leave out baselines; raise InputError where one is named, or nothing else is there.
+
+    Args:
+        frame: of a run.
+        named: the models that were asked for by name.
+        purpose: what it is that needs claims.
+    """
+    left = without_baselines(frame)
+    silent = set(frame["model"]) - set(left["model"])
+    if silent and (left.empty or silent.intersection(named)):
+        raise InputError(
+            f"{', '.join(sorted(silent))}: {NO_CLAIMS}, but {purpose} needs claims. Name another model; the AUROC "
+            "of all of them stands in ablation.csv of `vlm-eval report`."
+        )
+    return left
 
 
 def votes_note(panel: Panel) -> str | None:

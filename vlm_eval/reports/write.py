@@ -1,7 +1,7 @@
 """The report of a run: tables on the console, CSV files and figures in a folder. Reads the frame alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,8 @@ from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.measures import CellResult, measure
 from vlm_eval.reports.models import Comparison, compare_models, model_table_rows, models_table
 from vlm_eval.reports.panel import Panel, read_panels
+from vlm_eval.reports.probes import ProbeRow, probe_panels, probe_rows, probe_table_rows
+from vlm_eval.reports.probes_table import probes_table, summary_note
 from vlm_eval.reports.score_source import makes_no_claims
 
 UNTYPED = "anomalous"
@@ -74,12 +76,31 @@ def write_report(frame: pd.DataFrame, folder: Path, *, info: ReportInfo, console
     folder.mkdir(parents=True, exist_ok=True)
     for part in parts:
         _print(part, info, console)
+    probed = [(panel, probe_rows(panel, info)) for panel in probe_panels(frame)]
+    _print_probes(probed, info, console)
     compared = compare_models(frame, info)
     for comparison in compared:
         console.print()
         console.print(models_table(comparison, info))
     tables.print_lines(console, info, [part.panel for part in parts])
-    return _write(parts, compared, frame, folder, info)
+    written = _write(parts, compared, frame, folder, info)
+    return replace(written, more=(*written.more, *_write_probes(probed, folder)))
+
+
+def _print_probes(probed: Sequence[tuple[Panel, list[ProbeRow]]], info: ReportInfo, console: Console) -> None:
+    for panel, rows in probed:
+        if rows:
+            console.print()
+            console.print(probes_table(panel, rows, info))
+        if note := summary_note(rows):
+            console.print(Text(note, style="bold"))
+
+
+def _write_probes(probed: Sequence[tuple[Panel, list[ProbeRow]]], folder: Path) -> tuple[Path, ...]:
+    path = folder / "probes.csv"
+    path.unlink(missing_ok=True)
+    rows = [row for panel, own in probed for row in probe_table_rows(panel, own)]
+    return (files.write_rows(path, rows),) if rows else ()
 
 
 def _part(panel: Panel, info: ReportInfo) -> _Part:
@@ -102,7 +123,10 @@ def _part(panel: Panel, info: ReportInfo) -> _Part:
 
 
 def _judged(panel: Panel) -> list[tuple[str, pd.DataFrame]]:
-    judged = panel.asks[(panel.asks["status"] == "answered") & panel.asks["gold"].isin(("yes", "no"))]
+    known = (panel.asks["status"] == "answered") & panel.asks["gold"].isin(("yes", "no"))
+    judged = panel.asks.loc[
+        known, ["cell", "gold", "defect_type", "label", "verdict"]
+    ]  # a copy: of no more than that
     groups = {str(cell): asks for cell, asks in judged.groupby("cell", sort=False)}
     return [(cell, groups[cell]) for cell in panel.cells if cell in groups]
 

@@ -58,6 +58,7 @@ def _read_text(path: Path) -> str:
 
 def _csv_rows(path: Path, text: str) -> Iterator[dict[str, Any]]:
     # Not splitlines(): that ends a line at a form feed and at U+2028 too, which an answer may well hold.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # an answer may be longer than the usual 131,072
     reader = csv.DictReader(io.StringIO(text, newline=""))
     reader.fieldnames = names = [name.strip() for name in reader.fieldnames or ()]
     double = [name for name, count in Counter(names).items() if count > 1]

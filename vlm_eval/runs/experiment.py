@@ -91,6 +91,7 @@ class Experiment(BaseModel):
     yes_no: bool | Literal["after-answer"] | None = None  # the forced yes/no; by default of local models only
     rounds: list[str] = []  # templates of the rounds after the question, in order
     rounds_feedback: str | None = None  # CSV of texts for single items: sample_id, round, text
+    probes: list[str] = []  # controls of whether a model looks and reads: groups (look, read) or names
     scorers: list[str] = ["verdict", "words", "labels"]
     roots: dict[str, str] = {}
     out: str | None = None
@@ -106,7 +107,7 @@ class Experiment(BaseModel):
         if not isinstance(data, dict):
             return data
         data = dict(data)
-        for name in ("dataset", "models", "prompts", "datasets", "rounds"):
+        for name in ("dataset", "models", "prompts", "datasets", "rounds", "probes"):
             if isinstance(data.get(name), str | dict):
                 data[name] = [data[name]]
         if "model" in data and "models" not in data:

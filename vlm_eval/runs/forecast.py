@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vlm_eval.backends.endpoint import receiving_host
 from vlm_eval.backends.prices import Prices, estimate_tokens, upper_cost
+from vlm_eval.backends.registry import capabilities
 from vlm_eval.errors import RunFolderError
 from vlm_eval.flow import BackendSpec
 from vlm_eval.runs.plan import Plan, check_models, find_notes
@@ -60,7 +61,11 @@ def forecast(plan: Plan, folder: Path, prices: Prices | None) -> Forecast:
         notes.append(f"{missing} items name a file that does not exist; each becomes a bad-input failure.")
     notes += [note for dataset in plan.datasets for note in dataset.notes]
     return Forecast(
-        tuple(cell.name for cell in plan.cells), len(plan.samples), len(plan.withdrawn), models, tuple(notes)
+        tuple(cell.name for cell in (*plan.cells, *plan.probes)),
+        len(plan.samples),
+        len(plan.withdrawn),
+        models,
+        tuple(notes),
     )
 
 
@@ -86,6 +91,8 @@ def _of_model(
         if ask.request.key in answered or _address(ask) in later:
             tally["answered"] += 1
             continue
+        if capabilities(spec).support:
+            continue  # a baseline reads and writes no tokens
         tally["in"] += estimate_tokens(ask.request.prompt, detail)
         tally["out"] += 1 if ask.request.generation.yes_no else ask.request.generation.max_tokens
         cost += upper_cost(price, ask.request.prompt, ask.request.generation, detail) if price else 0.0

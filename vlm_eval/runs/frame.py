@@ -2,17 +2,22 @@
 
 import json
 import math
+from array import array
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from vlm_eval.flow import Sample
-from vlm_eval.runs.judging import judgements_of
+from vlm_eval.runs.judging import readings_of
 from vlm_eval.runs.scores import Scores, read_scores
 from vlm_eval.runs.store import Store
+from vlm_eval.scoring.anomaly_score import AnomalyScore
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
 COLUMNS = (
@@ -20,7 +25,15 @@ COLUMNS = (
     "status", "failure", "text", "finish", "verdict", "verdict_reason", "words", "label", "anomaly_score",
     "yes_no_mass", "score_source", "latency", "prompt_tokens", "completion_tokens", "metadata",
 )  # fmt: skip
+_OF_ANSWER = ("text", "finish", "latency", "prompt_tokens", "completion_tokens")
+_OF_SCORE = ("anomaly_score", "yes_no_mass", "score_source")
+_OF_ASK = ("model", "cell", "round", "repeat", "status", "failure", *_OF_ANSWER, *_OF_SCORE)
+_OF_SAMPLE = ("card", "sample_id", "object_class", "group", "gold", "defect_type", "metadata")
+_JUDGED = ("verdict", "words", "labels")  # scorers
 _SAMPLE = TypeAdapter(Sample)
+
+_Columns = dict[str, Any]
+"""What pandas makes columns of, by name. Objects for each ask, as rows need, would take many times the memory."""
 
 
 def read_frame(folder: Path, score_source: str | None = None) -> "pd.DataFrame":
@@ -29,7 +42,8 @@ def read_frame(folder: Path, score_source: str | None = None) -> "pd.DataFrame":
     `round` is 0 for the question and counts the follow-ups of a conversation; `gold` is yes, no, unknown or
     unanswerable; `verdict` is anomalous, normal or None with its `verdict_reason`;
     `anomaly_score` comes from one source a model, which `score_source` names: P(yes) / (P(yes) + P(no)) of the
-    forced yes/no follow-up where no other is chosen, NaN where it was not asked.
+    forced yes/no follow-up where no other is chosen, NaN where it was not asked. Asks of one sample share its
+    `metadata`.
 
     Args:
         folder: the run folder.
@@ -40,45 +54,89 @@ def read_frame(folder: Path, score_source: str | None = None) -> "pd.DataFrame":
         RunFolderError: the folder holds no readable run.
         ExperimentError: there is no such score source.
     """
+    import numpy as np
     import pandas as pd
 
+    asks, samples = array("q"), array("q")
     with Store(folder) as store:
-        samples = {
-            row: _SAMPLE.validate_json(data)
-            for row, data in store.connection.execute("SELECT id, data FROM sample")
-        }
-        scores = read_scores(store, score_source)
-        judgements = {
-            (ask, name): judgement
-            for name in ("verdict", "words", "labels")
-            for ask, judgement in judgements_of(store, name).items()
-        }
-        rows = [
-            _row(ask, samples[ask[3]], scores, judgements)
-            for ask in store.connection.execute(
-                "SELECT ask.id, model.name, cell.name, ask.sample, ask.round, ask.repeat, kind, outcome.data "
-                "FROM ask JOIN model ON model.id = ask.model JOIN cell ON cell.id = ask.cell "
-                "LEFT JOIN outcome USING (request) WHERE purpose = 'answer' ORDER BY ask.id"
-            )
-        ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+        columns = _ask_columns(store, read_scores(store, score_source), asks, samples)
+        columns |= _sample_columns(store, np.frombuffer(samples, np.int64))
+        columns |= _judged_columns(store, np.frombuffer(asks, np.int64))
+    return pd.DataFrame({name: pd.Series(columns.pop(name)) for name in COLUMNS}, copy=False)
 
 
-def _row(ask: Any, sample: Sample, scores: Scores, judgements: Any) -> tuple[Any, ...]:
-    identity, model, cell, _, number, repeat, kind, data = ask
-    answer = json.loads(data) if kind == "answer" else {}
-    status = "answered" if kind == "answer" else "open" if kind is None else "failed"
-    verdict, words, label = (judgements.get((identity, name)) for name in ("verdict", "words", "labels"))
-    found = scores.get(identity)
-    score, mass = (math.nan, math.nan) if found is None else (_number(found.value), _number(found.mass))
+def _ask_columns(store: Store, scores: Scores, asks: "array[int]", samples: "array[int]") -> _Columns:
+    """Read what stands with the asks and their outcomes; append the rows of the asks and of their samples."""
+    lists: tuple[list[Any], ...] = tuple([] for _ in _OF_ASK)
+    rows = store.connection.execute(
+        "SELECT ask.id, ask.sample, model.name, cell.name, ask.round, ask.repeat, kind, outcome.data "
+        "FROM ask JOIN model ON model.id = ask.model JOIN cell ON cell.id = ask.cell "
+        "LEFT JOIN outcome USING (request) WHERE purpose = 'answer' ORDER BY ask.id"
+    )
+    for ask, sample, *place, kind, data in rows:
+        asks.append(ask)
+        samples.append(sample)
+        for held, value in zip(lists, (*place, *_outcome(kind, data), *_score(scores.get(ask))), strict=True):
+            held.append(_same(value) if type(value) is str else value)
+    return dict(zip(_OF_ASK, lists, strict=True))
+
+
+def _outcome(kind: str | None, data: str) -> tuple[Any, ...]:
+    if kind != "answer":
+        return ("open" if kind is None else "failed", kind, *(None for _ in _OF_ANSWER))
+    answer = json.loads(data)
+    return ("answered", None, *(answer.get(name) for name in _OF_ANSWER))
+
+
+def _score(found: AnomalyScore | None) -> tuple[float, float, str | None]:
     return (
-        model, cell, sample.card, sample.id, sample.object_class, sample.group, sample.gold.anomalous,
-        sample.gold.defect_type, number, repeat, status, kind if status == "failed" else None, answer.get("text"),
-        answer.get("finish"), verdict and verdict.value, verdict and verdict.reason, words and words.value,
-        label and label.value, score, mass, found and found.source, answer.get("latency"),
-        answer.get("prompt_tokens"), answer.get("completion_tokens"), dict(sample.metadata),
-    )  # fmt: skip
+        (math.nan, math.nan, None) if found is None else (_number(found.value), _number(found.mass), found.source)
+    )
 
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+def _sample_columns(store: Store, rows: "npt.NDArray[np.int64]") -> _Columns:
+    """Read what is known of each sample once, and repeat it for its asks."""
+    import numpy as np
+    import pandas as pd
+
+    used, place = np.unique(rows, return_inverse=True)
+    known = store.connection.execute("SELECT id, data FROM sample")
+    facts = {row: _facts(_SAMPLE.validate_json(data)) for row, data in known}
+    told = [facts[row] for row in used.tolist()]
+    return {
+        name: pd.Series([fact[number] for fact in told]).array.take(place)
+        for number, name in enumerate(_OF_SAMPLE)
+    }
+
+
+def _facts(sample: Sample) -> tuple[Any, ...]:
+    gold, place = sample.gold, (sample.card, sample.id, sample.object_class, sample.group)
+    return (*place, gold.anomalous, gold.defect_type, dict(sample.metadata))
+
+
+def _judged_columns(store: Store, asks: "npt.NDArray[np.int64]") -> _Columns:
+    """Read the values of judgements, and why there is no verdict; None where an ask was not judged."""
+    import numpy as np
+
+    reasons: list[Any] = [None] * asks.size
+    columns: _Columns = {"verdict_reason": reasons}
+    for column, scorer in zip(("verdict", "words", "label"), _JUDGED, strict=True):
+        values = columns[column] = [None] * asks.size
+        for page in readings_of(store, scorer):
+            places = np.searchsorted(asks, [ask for ask, _, _ in page]).tolist()
+            for place, (ask, value, reason) in zip(places, page, strict=True):
+                if place < asks.size and asks[place] == ask:
+                    values[place] = _same(value) if type(value) is str else value
+                    if column == "verdict":
+                        reasons[place] = reason and _same(reason)
+    return columns
+
+
+@lru_cache(maxsize=4096)
+def _same(text: str) -> str:
+    """Return a string that is held once, however many asks repeat it."""
+    return text

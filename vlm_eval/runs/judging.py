@@ -1,5 +1,6 @@
 """Joins stored answers to scorers: Items in, Judgements stored beside them."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,11 @@ from vlm_eval.scoring.registry import open_scorer
 _JUDGEMENT = TypeAdapter(Judgement)
 _SCORINGS = "scorings"  # what was scored, [scorer, version], the latest last
 
+_PAGE = 4096  # rows
+
 AnyScorer = Scorer | RepeatScorer
+Reading = tuple[int, str | bool | None, str | None]
+"""An ask, the value of its judgement, and the reason where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,23 @@ def judgements_of(store: Store, name: str) -> dict[int, Judgement]:
     for page in _new(store, scorer):
         found.update(page)
     return found
+
+
+def readings_of(store: Store, name: str) -> Iterator[list[Reading]]:
+    """Yield what `judgements_of` returns in pages, without details; of two of one ask the later holds."""
+    scorer = _open(store, name)
+    rows = store.connection.execute(
+        "SELECT ask, data FROM judgement WHERE scorer = ? AND version = ?", (scorer.name, scorer.version)
+    )
+    while page := rows.fetchmany(_PAGE):
+        yield [_reading(ask, data) for ask, data in page]
+    for new in _new(store, scorer):
+        yield [(ask, one.value, one.reason) for ask, one in new]
+
+
+def _reading(ask: int, data: str) -> Reading:
+    held = json.loads(data)
+    return ask, held["value"], held["reason"]
 
 
 def _open(store: Store, name: str) -> AnyScorer:

@@ -1,5 +1,6 @@
 """Thumbnails of what was sent, so that a run folder can be looked at without its data."""
 
+import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class MediaWriter:
             return
         if len(self._waiting) >= _WAITING:
             self._waiting.pop(0).result()
-        self._waiting.append(self._pool.submit(_write, self.folder / digest, view))
+        self._waiting.append(self._pool.submit(_write, self.folder / digest, view, digest))
 
     def close(self) -> None:
         """Finish what is queued."""
@@ -34,11 +35,24 @@ class MediaWriter:
             future.result()
 
 
-def _write(path: Path, view: View) -> None:
+def _write(path: Path, view: View, digest: str) -> None:
     try:
-        data = thumbnail(view.read())
+        data = thumbnail(_bytes_sent(view, digest))
     except BadInputError:
         return  # the picture went away after it was sent; the answer is kept, the thumbnail is not
     partial = path.with_suffix(".part")
     partial.write_bytes(data)
     partial.replace(path)
+
+
+def _bytes_sent(view: View, digest: str) -> bytes:
+    """Return what was sent. An untouched file is that itself: its digest says all, and nothing is parsed again."""
+    if view.recipe:
+        return view.read()
+    try:
+        data = view.path.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"{view.path} cannot be read ({error}).") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise BadInputError(f"{view.path} is no longer what was sent.")
+    return data

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from vlm_eval.prompting.rounds import AFTER_ANSWER
 from vlm_eval.runs.experiment import Experiment
 from vlm_eval.runs.feedback import Feedback, read_feedback
 from vlm_eval.runs.keys import make_request
+from vlm_eval.runs.probe_checks import find_unprobed, probe_problems
+from vlm_eval.runs.probes import Donor, ProbeCell, Shown, donor_classes, probe_cells, probe_means, read_probes
 from vlm_eval.runs.round_checks import round_problems
 from vlm_eval.runs.shard import Shard
 from vlm_eval.runs.shown import as_shown
 from vlm_eval.runs.store import Ask
-from vlm_eval.runs.support import SupportSets, choose_support
+from vlm_eval.runs.support import SupportSets, choose_support, comparison_problems
 from vlm_eval.scoring.registry import is_scorer, list_scorers
 from vlm_eval.views.open import count_views
 
@@ -42,6 +45,7 @@ class Plan:
     withdrawn: frozenset[str] = field(default_factory=frozenset)
     feedback: Feedback = field(default_factory=dict)  # what is said to single items in later rounds
     support: SupportSets = field(default_factory=SupportSets)  # what baselines compare with
+    probes: tuple[ProbeCell, ...] = ()  # control cells beside the grid
     shard: Shard | None = None  # which share of the requests this process asks; the plan is whole all the same
 
     def asks(self) -> Iterator[Ask]:
@@ -54,6 +58,9 @@ class Plan:
         for sample in self.samples:
             for cell in self.cells:
                 yield from self.asks_about(spec, sample, cell)
+            for probe in () if capabilities(spec).support else self.probes:
+                if self.applies(sample, probe):
+                    yield from self.asks_about(spec, sample, probe)
 
     def asks_about(self, spec: BackendSpec, sample: Sample, cell: Cell) -> Iterator[Ask]:
         """Yield what one model is asked about one sample in one cell: every repeat, then the yes/no follow-up."""
@@ -70,13 +77,16 @@ class Plan:
     def _ask(self, spec: BackendSpec, sample: Sample, cell: Cell, purpose: Purpose) -> Ask:
         if capabilities(spec).support:
             return self._compare(spec, sample, cell)
+        shown = self._shown(sample, cell)
+        if shown is None:
+            raise InputError(f"The cell {cell.name} does not apply to {sample.id}.")
         score = purpose == "score"
         layout_name = "chat" if score and self.experiment.layout != "vqa" else self.experiment.layout
         prompt = render_prompt(
-            sample,
+            shown.sample,
             cell.ingredients,
             layout=layout_name,
-            references=self.references_of(sample, cell),
+            references=shown.references,
             yes_no=score,
             prompts=self.prompts,
         )
@@ -85,12 +95,29 @@ class Plan:
         question = Question(
             layout=layout_name,
             cell=cell.name,
-            yes_means=self.yes_means(sample),
+            yes_means=probe_means(cell.ingredients, self.yes_means(sample)),
             reply_fields=() if score else self.layout.fields(),
             image_roles=roles,
         )
         request = make_request(spec.model, prompt, generation)
         return Ask(spec.name or spec.model.name, sample, cell, question, purpose, request)
+
+    @cached_property
+    def _donors(self) -> Mapping[tuple[str, str], tuple[Sample, ...]]:
+        return donor_classes(self.samples)
+
+    def _shown(self, sample: Sample, cell: Cell) -> Shown | None:
+        """Return what is shown of a sample in a cell; None where it is a probe's that does not apply."""
+        references = self.references_of(sample, cell)
+        if not isinstance(cell, ProbeCell):
+            return Shown(sample, references)
+        others = self._donors.get((sample.card, sample.object_class), ())
+        donors = [Donor(other, self.references_of(other, cell)) for other in others]
+        return cell.show(sample, references, donors)
+
+    def applies(self, sample: Sample, probe: ProbeCell) -> bool:
+        """Say whether a probe is put to a sample."""
+        return self._shown(sample, probe) is not None
 
     def _compare(self, spec: BackendSpec, sample: Sample, cell: Cell) -> Ask:
         """Ask a baseline, which reads no words and makes no claim."""
@@ -183,6 +210,7 @@ def make_plan(experiment: Experiment, *, prompts: Sequence[Path] = (), datasets:
         withdrawn,
         feedback,
         SupportSets(support),
+        probe_cells(read_probes(experiment.probes), cells),
     )
     problems = find_problems(plan)
     if problems:
@@ -240,8 +268,9 @@ def find_problems(plan: Plan) -> list[str]:
     problems |= dict.fromkeys(
         round_problems(plan.experiment, _conversing(plan), plan.cells, plan.samples, templates, plan.feedback)
     )
-    problems |= dict.fromkeys(_comparison_problems(plan))
+    problems |= dict.fromkeys(comparison_problems(plan.specs, plan.cells, plan.samples, plan.normal_pictures))
     kinds = {(sample.card, sample.object_class): sample for sample in plan.samples}
+    problems |= dict.fromkeys(probe_problems(plan, list(kinds.values()), templates))
     for cell in plan.cells:
         for sample in kinds.values():
             try:
@@ -270,24 +299,6 @@ def _conversing(plan: Plan) -> list[BackendSpec]:
 def _writes_with_beams(spec: BackendSpec) -> bool:
     able = capabilities(spec)
     return able.beams or able.support  # a baseline writes nothing
-
-
-def _comparison_problems(plan: Plan) -> Iterator[str]:
-    """Say where a baseline would have no picture to look at or to compare with."""
-    kinds = {(sample.card, sample.object_class): sample for sample in plan.samples}
-    for spec in plan.specs if len(_conversing(plan)) < len(plan.specs) else ():
-        if not capabilities(spec).support:
-            continue
-        for sample in kinds.values():
-            if not count_views(sample.recipe):
-                yield f"{spec.name} looks at pictures, but the items of {sample.card} are shown as text."
-            bare = [cell.name for cell in plan.cells if not plan.normal_pictures(sample, cell)]
-            if bare:
-                yield (
-                    f"{spec.name} has no normal picture to compare {sample.object_class!r} of {sample.card} with "
-                    f"in the cell {bare[0]}. Set `support: train` or a number of pictures a class (--support), or "
-                    "leave out the cells without a reference."
-                )
 
 
 def _seed_problems(plan: Plan) -> list[str]:
@@ -330,7 +341,7 @@ def check_models(plan: Plan) -> list[str]:
 
 def find_notes(plan: Plan) -> list[str]:
     """List what a reader of the results must know about the grid."""
-    return find_contamination(plan) + find_same_references(plan) + find_rounds(plan)
+    return find_contamination(plan) + find_same_references(plan) + find_rounds(plan) + find_unprobed(plan)
 
 
 def find_rounds(plan: Plan) -> list[str]:

@@ -65,7 +65,10 @@ def connect(folder: Path, *, write: bool) -> sqlite3.Connection:
             connection = _open_read_only(path)
         _check_version(connection, folder)
     except (sqlite3.Error, OSError) as error:
-        raise RunFolderError(f"The run folder {folder} cannot be opened: {error}") from error
+        raise RunFolderError(
+            f"The run folder {folder} cannot be opened ({path.name}: {error}). Restore it from a copy, see "
+            "whether it may be read and written, or give another run folder."
+        ) from error
     return connection
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from vlm_eval.errors import ExperimentError
@@ -58,33 +58,38 @@ def read_scores(store: Store, source: str | None = None) -> Scores:
     """
     source = source or store.get_meta(_CHOSEN) or STORED
     _refuse_unknown(source)
-    asks = list(_places(store, "answer"))
     if source in _READ:
         # A baseline says nothing that could be read, and keeps its own score whatever is chosen for the others.
-        return _with_own(_votes(store, asks) if source == "votes" else _verbalised(store, source), store, asks)
+        return _with_own(_votes(store) if source == "votes" else _verbalised(store, source), store)
     stored = {"yes-no": _yes_no, "yes-no-after-answer": _yes_no_after_answer, "model": _own}
     found: Scores = {}
     held: set[int] = set()
     for name in _UNASKED if source == STORED else (source,):
-        scores = stored[name](store, asks)
-        of_model = {place.ask: place.model for place in asks if place.ask in scores}
+        scores = stored[name](store)
+        of_model = _models_of(store, scores)
         found |= {ask: score for ask, score in scores.items() if of_model[ask] not in held}
         held |= {of_model[ask] for ask, score in scores.items() if score.value is not None}
-    return _with_own(found, store, asks)
+    return _with_own(found, store)
 
 
-def _with_own(found: Scores, store: Store, asks: list[_Place]) -> Scores:
+def _with_own(found: Scores, store: Store) -> Scores:
     """Add the own scores of each model that has no other."""
-    of_model = {place.ask: place.model for place in asks}
+    own = _own(store)
+    of_model = _models_of(store, found.keys() | own.keys())
     held = {of_model[ask] for ask, score in found.items() if score.value is not None and ask in of_model}
-    return found | {ask: score for ask, score in _own(store, asks).items() if of_model[ask] not in held}
+    return found | {ask: score for ask, score in own.items() if of_model[ask] not in held}
 
 
-def _places(store: Store, purpose: str) -> Iterator[_Place]:
+def _models_of(store: Store, asks: Collection[int]) -> dict[int, int]:
+    return {place.ask: place.model for place in _answers(store) if place.ask in asks} if asks else {}
+
+
+def _answers(store: Store) -> Iterator[_Place]:
+    """Yield the asks for answers, read anew at each call: a list of a million would take 200 MB."""
     rows = store.connection.execute(
-        "SELECT id, model, sample, cell, round, repeat FROM ask WHERE purpose = ? ORDER BY id", (purpose,)
+        "SELECT id, model, sample, cell, round, repeat FROM ask WHERE purpose = 'answer' ORDER BY id"
     )
-    return (_Place(*row) for row in rows.fetchall())
+    return (_Place(*row) for row in rows)
 
 
 def _pairs(store: Store, *, after_answer: bool) -> Iterator[tuple[_Place, AnomalyScore]]:
@@ -102,21 +107,21 @@ def _pairs(store: Store, *, after_answer: bool) -> Iterator[tuple[_Place, Anomal
             yield _Place(*place), yes_no_score(own, "yes-no-after-answer" if after_answer else "yes-no")
 
 
-def _yes_no(store: Store, asks: list[_Place]) -> Scores:
+def _yes_no(store: Store) -> Scores:
     scores = {(at.model, at.sample, at.cell): score for at, score in _pairs(store, after_answer=False)}
-    places = {at.ask: (at.model, at.sample, at.cell) for at in asks if at.round == 0}
-    return {ask: scores[place] for ask, place in places.items() if place in scores}
+    places = ((at.ask, (at.model, at.sample, at.cell)) for at in _answers(store) if at.round == 0)
+    return {ask: scores[place] for ask, place in places if place in scores} if scores else {}
 
 
-def _yes_no_after_answer(store: Store, asks: list[_Place]) -> Scores:
+def _yes_no_after_answer(store: Store) -> Scores:
     """Give each answer the score of the question that followed it, one round later."""
     pairs = _pairs(store, after_answer=True)
     scores = {(at.model, at.sample, at.cell, at.round - 1, at.repeat): score for at, score in pairs}
-    places = {at.ask: (at.model, at.sample, at.cell, at.round, at.repeat) for at in asks}
-    return {ask: scores[place] for ask, place in places.items() if place in scores}
+    places = ((at.ask, (at.model, at.sample, at.cell, at.round, at.repeat)) for at in _answers(store))
+    return {ask: scores[place] for ask, place in places if place in scores} if scores else {}
 
 
-def _own(store: Store, asks: list[_Place]) -> Scores:
+def _own(store: Store) -> Scores:
     rows = store.connection.execute(
         "SELECT ask.id, data ->> 'score' FROM ask JOIN outcome USING (request) WHERE purpose = 'answer' AND "
         "kind = 'answer' AND data ->> 'score' IS NOT NULL"
@@ -124,11 +129,11 @@ def _own(store: Store, asks: list[_Place]) -> Scores:
     return {ask: AnomalyScore(float(score), "model") for ask, score in rows}
 
 
-def _votes(store: Store, asks: list[_Place]) -> Scores:
+def _votes(store: Store) -> Scores:
     """Give every repeat the share of its question, so that a mean over repeats is that share."""
     judged = judgements_of(store, "votes")
     groups: dict[tuple[int, int, int, int], list[int]] = defaultdict(list)
-    for at in asks:
+    for at in _answers(store):
         groups[(at.model, at.sample, at.cell, at.round)].append(at.ask)
     found: Scores = {}
     for members in groups.values():
