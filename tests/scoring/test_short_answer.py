@@ -1,3 +1,8 @@
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
 from vlm_eval.scoring.verdict import read_verdict
@@ -60,3 +65,21 @@ def test_a_short_answer_is_no_claim_where_the_question_was_no_yes_or_no_question
 def test_a_question_that_asks_for_kinds_of_faults_still_mutes_the_answer_to_it():
     text = "What could be wrong? Cracks, dents.\nThe bottle is intact."
     assert read_verdict(text).claim == "normal"
+
+
+def test_the_order_in_which_python_keeps_sets_changes_no_reading():
+    code = "import sys, json; from vlm_eval import read_verdict, read_yes_no; " + (
+        "print([(read_verdict(text).claim, read_yes_no(text)) for text in json.load(sys.stdin)])"
+    )
+    read = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            input=json.dumps([*YES, *NO]),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "4", "7")
+    ]
+    assert read[0] == read[1] == read[2]

@@ -5,7 +5,7 @@ from vlm_eval.scoring.clauses import Sentence
 from vlm_eval.scoring.lexicon import GROUPS
 
 _LONGEST = 10  # words and marks
-_LEADS = tuple(tuple(lead.split()) for lead in GROUPS["short leads"])
+_LEADS = sorted((lead.split() for lead in GROUPS["short leads"]), key=len, reverse=True)  # the longest that fits
 _SPEAKERS = GROUPS["short speakers"]
 _YES = GROUPS["short yes"]
 _NO = GROUPS["short no"]
@@ -33,6 +33,6 @@ def _without_lead(words: list[str]) -> list[str]:
         if " ".join(words[:colon]) in _SPEAKERS:
             words = words[colon + 1 :]
     for lead in _LEADS:
-        if len(words) > len(lead) and tuple(words[: len(lead)]) == lead:
+        if len(words) > len(lead) and words[: len(lead)] == lead:
             return words[len(lead) :]
     return words
