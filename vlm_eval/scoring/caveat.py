@@ -26,6 +26,52 @@ _ADVICE = re.compile(
     r"|\b(?:further|additional|more detailed|closer|electrical|functional) (?:testing|tests|inspection|examination"
     r"|evaluation|analysis|investigation|checks)\b"
 )
+# Most sentences hold none of these words, and looking them up is cheaper than searching.
+_OPENING_LIMIT = frozenset(
+    {
+        "can",
+        "not",
+        "cannot",
+        "can't",
+        "couldn't",
+        "could",
+        "may",
+        "might",
+        "won't",
+        "isn't",
+        "difficult",
+        "hard",
+        "impossible",
+        "alone",
+        "eye",
+    }
+)
+_OPENING_ADVICE = frozenset(
+    {
+        "mind",
+        "note",
+        "noting",
+        "mention",
+        "add",
+        "please",
+        "consult",
+        "consulted",
+        "reviewed",
+        "assessed",
+        "evaluated",
+        "interpreted",
+        "examined",
+        "confirmed",
+        "verified",
+        "read",
+        "further",
+        "additional",
+        "more",
+        "closer",
+        "electrical",
+        "functional",
+    }
+)
 _SEEN = re.compile(
     r"\bthere(?:'s| is| are| was| were| appears?| seems?)\b(?! no| not)|\bi (?:can )?(?:see|notice|find)\b"
 )
@@ -50,6 +96,8 @@ def admits_limits(sentence: Sentence) -> bool:
     """Tell whether a sentence says what a picture cannot show, without saying that it shows something."""
     if _LIMIT_WORDS.isdisjoint(sentence.words):
         return False
+    if _OPENING_LIMIT.isdisjoint(sentence.words):
+        return False
     text = " ".join(sentence.words)
     return bool(_LIMIT.search(text)) and not _SEEN.search(text)
 
@@ -57,6 +105,8 @@ def admits_limits(sentence: Sentence) -> bool:
 def gives_advice(sentence: Sentence) -> bool:
     """Tell whether a sentence reminds or sends to somebody else, without saying that something is seen."""
     if _ADVICE_WORDS.isdisjoint(sentence.words):
+        return False
+    if _OPENING_ADVICE.isdisjoint(sentence.words):
         return False
     text = " ".join(sentence.words)
     return bool(_ADVICE.search(text)) and not _SEEN.search(text)
