@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from hashlib import sha256
 from itertools import product
@@ -15,6 +16,7 @@ from vlm_eval.runs.experiment import parse_experiment
 from vlm_eval.runs.plan import make_plan
 from vlm_eval.runs.runner import execute
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 INGREDIENTS = ("class", "standard", "reference")
 CELLS = [
     (
@@ -155,3 +157,18 @@ def run_of(tmp_path_factory) -> Callable[..., Path]:
         return folder / "<i>run"
 
     return make
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start the system's Chromium without a window; tests that need it are skipped where it is not there."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: pip install 'vlm-eval[browser]'"
+    )
+    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()

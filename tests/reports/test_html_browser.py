@@ -1,6 +1,5 @@
 """The page in a real browser: Debian's Chromium without a window."""
 
-import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,20 +10,7 @@ from vlm_eval.reports.html_compare import write_comparison
 from vlm_eval.reports.html_read import read_run
 from vlm_eval.reports.html_write import write_page
 
-BROWSER = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'vlm-eval[browser]'")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium: apt-get install chromium")
 LAPTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The review page in a real browser: Debian's Chromium without a window."""
 
-import shutil
 import threading
 
 import pytest
@@ -11,20 +10,7 @@ from vlm_eval.runs.review_desk import Desk
 from vlm_eval.runs.review_draw import open_drawing
 from vlm_eval.runs.store import Store
 
-BROWSER = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'vlm-eval[browser]'")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium: apt-get install chromium")
 LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from vlm_eval.runs.lock import run_lock
 from vlm_eval.runs.merge import merge_runs
 from vlm_eval.runs.plan import make_plan
 from vlm_eval.runs.plan_writer import Ask
+from vlm_eval.runs.review import ReviewLog
 from vlm_eval.runs.runner import execute
 from vlm_eval.runs.shard import Shard
 from vlm_eval.runs.store import Store
@@ -241,3 +242,18 @@ def test_a_model_that_ran_on_different_devices_is_pointed_out(parts, tmp_path):
     merged = merge_runs(folders, tmp_path / "merged")
     assert merged.notes == ("scripted:no ran with different device: cpu, cuda:0.",)
     assert not re.search("shard", str(read_info(tmp_path / "merged")["notes"]))
+
+
+def test_what_people_read_in_a_shard_is_not_taken_for_a_reading_of_all(parts, tmp_path):
+    folders = run_shards(parts, tmp_path, 2)
+    with Store(folders[0], write=True) as store:
+        log = ReviewLog(store)
+        log.create()
+        with log.writing():
+            log.append("ann", 1, "yes", 0.5)
+    notes = merge_runs(folders, tmp_path / "merged").notes
+    assert [note for note in notes if f"vlm-eval review {folders[0]} --export" in note]
+    with Store(tmp_path / "merged") as store:
+        merged = ReviewLog(store)
+        merged.read()
+    assert merged.said == {}

@@ -1,16 +1,43 @@
 """The work behind `report` where there are several runs, a page or further formats; imported only then."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from vlm_eval.backends.prices import read_prices
 from vlm_eval.cli.run_work import show_report
 from vlm_eval.errors import ExperimentError
 from vlm_eval.reports.exports import check_formats, export
 from vlm_eval.reports.html_write import write_page
+from vlm_eval.reports.published import read_published
+from vlm_eval.runs.frame import read_frame
+from vlm_eval.runs.human import read_human
+from vlm_eval.runs.review_verdicts import read_reviews
+
+
+def read_extra(
+    runs: Sequence[Path],
+    settings: Mapping[str, Any],
+    *,
+    prices: Path | None,
+    published: Path | None,
+    human: Path | None,
+) -> dict[str, Any]:
+    """Read the files that a report takes beside its runs; return them with those settings that were given."""
+    extra = {name: value for name, value in settings.items() if value is not None}
+    if prices is not None:
+        extra["prices"] = {name: (price.input, price.output) for name, price in read_prices(prices).root.items()}
+    if published is not None:
+        extra["published"] = read_published(published)
+    if human is not None:
+        if len(runs) > 1:
+            raise ExperimentError(f"--human holds labels of one run; {len(runs)} runs are given. Report it alone.")
+        reviewed = human == Path("review") and not human.is_file()
+        extra["human"] = read_reviews(runs[0]) if reviewed else read_human(human, read_frame(runs[0]))
+    return extra
 
 
 def show_pages(runs: Sequence[Path], html: Path | None, folder: Path | None, extra: dict[str, Any]) -> None:

@@ -44,28 +44,10 @@ def report(
     published: Annotated[Path | None, typer.Option(help="CSV of published numbers, shown beside ours.")] = None,
 ) -> None:
     """Rebuild the tables and figures of a run; the data and the models are not needed."""
-    from vlm_eval.cli.page_work import show_pages, show_reports
-    from vlm_eval.errors import ExperimentError
+    from vlm_eval.cli.page_work import read_extra, show_pages, show_reports
 
-    extra: dict[str, Any] = {"defect_rate": defect_rate, "margin": margin, "costs": costs}
-    if prices is not None:
-        from vlm_eval.backends.prices import read_prices
-
-        extra["prices"] = {name: (price.input, price.output) for name, price in read_prices(prices).root.items()}
-    if published is not None:
-        from vlm_eval.reports.published import read_published
-
-        extra["published"] = read_published(published)
-    if human is not None:
-        from vlm_eval.runs.frame import read_frame
-        from vlm_eval.runs.human import read_human
-        from vlm_eval.runs.review_verdicts import read_reviews
-
-        if len(runs) > 1:
-            raise ExperimentError(f"--human holds labels of one run; {len(runs)} runs are given. Report it alone.")
-        reviewed = human == Path("review") and not human.is_file()
-        extra["human"] = read_reviews(runs[0]) if reviewed else read_human(human, read_frame(runs[0]))
-    extra = {name: value for name, value in extra.items() if value is not None}
+    settings: dict[str, Any] = {"defect_rate": defect_rate, "margin": margin, "costs": costs}
+    extra = read_extra(runs, settings, prices=prices, published=published, human=human)
     if html or html_dir:
         show_pages(runs, html, html_dir, extra)
     else:

@@ -12,7 +12,7 @@ from vlm_eval.errors import RunFolderError
 from vlm_eval.flow import BackendSpec
 from vlm_eval.runs.plan import Plan, check_models, find_notes
 from vlm_eval.runs.schema import database_path
-from vlm_eval.runs.store import Ask, Store
+from vlm_eval.runs.store import Ask, Store, answered_keys
 from vlm_eval.runs.waves import Waves
 
 Address = tuple[str, str, str, int, int, str]  # model, sample, cell, round, repeat, purpose
@@ -52,7 +52,7 @@ def forecast(plan: Plan, folder: Path, prices: Prices | None) -> Forecast:
         folder: the run folder; it need not exist.
         prices: by model; None where none are given.
     """
-    answered = _answered_keys(folder)
+    answered = answered_keys(folder)
     later = _answered_later(folder)
     models = tuple(_of_model(plan, spec, answered, later, prices) for spec in plan.specs)
     notes = list(find_notes(plan)) + check_models(plan) + _refusal(plan, folder)
@@ -153,13 +153,3 @@ def _refusal(plan: Plan, folder: Path) -> list[str]:
         except RunFolderError as error:
             return [f"{folder} will refuse this: {error}"]
     return []
-
-
-def _answered_keys(folder: Path) -> frozenset[str]:
-    if not database_path(folder).is_file():
-        return frozenset()
-    with Store(folder) as store:
-        rows = store.connection.execute(
-            "SELECT key FROM request JOIN outcome ON outcome.request = request.id WHERE kind = 'answer'"
-        )
-        return frozenset(key for (key,) in rows)

@@ -15,8 +15,7 @@ from vlm_eval.backends.registry import capabilities, open_backend
 from vlm_eval.errors import BackendUnavailable, ExperimentError
 from vlm_eval.flow import RETRIED, Backend, BackendSpec, Outcome
 from vlm_eval.runs.lock import run_lock
-from vlm_eval.runs.schema import database_path
-from vlm_eval.runs.store import Ask, Store
+from vlm_eval.runs.store import Ask, Store, answered_keys
 
 OpenBackend = Callable[[BackendSpec, Path], Backend]
 
@@ -56,7 +55,7 @@ class JudgeResult:
 
 def forecast_judging(folder: Path, spec: BackendSpec, asks: Iterable[Ask], prices: Prices | None) -> JudgeForecast:
     """Count what a judge would be asked, where its replies would be kept in `folder`."""
-    kept = _answered_keys(folder)
+    kept = answered_keys(folder)
     price = prices.of(spec.model) if prices else None
     detail = str(spec.options.get("detail", "auto"))
     tally: Counter[str] = Counter()
@@ -86,16 +85,6 @@ def forecast_judging(folder: Path, spec: BackendSpec, asks: Iterable[Ask], price
         tally["out"],
         cost if price else None,
     )
-
-
-def _answered_keys(folder: Path) -> frozenset[str]:
-    if not database_path(folder).is_file():
-        return frozenset()
-    with Store(folder) as store:
-        rows = store.connection.execute(
-            "SELECT key FROM request JOIN outcome ON outcome.request = request.id WHERE kind = 'answer'"
-        )
-        return frozenset(key for (key,) in rows)
 
 
 def run_judge(

@@ -12,6 +12,7 @@ from vlm_eval.errors import RunFolderError
 from vlm_eval.runs import merge_checks, merge_sql
 from vlm_eval.runs.judging import judge_run
 from vlm_eval.runs.lock import run_lock
+from vlm_eval.runs.review import ReviewLog
 from vlm_eval.runs.schema import database_path
 from vlm_eval.runs.score_maps import FOLDER as SCORE_MAPS
 from vlm_eval.runs.store import Store, is_open
@@ -52,6 +53,8 @@ def merge_runs(sources: Sequence[Path], out: Path) -> Merged:
         with Store(partial, write=True) as store:
             # Judged anew when all is there: some scorers look at all repeats, and a shard has only some of them.
             store.connection.execute("DELETE FROM judgement")
+            # Its drawing probabilities are those of one shard's answers, not of all.
+            store.connection.execute("DROP TABLE IF EXISTS review")
             repeated = sum(_add(store, source, sources[0]) for source in sources[1:])
             for source in sources:
                 _copy_files(source, partial)
@@ -125,6 +128,14 @@ def _left_out(sources: Sequence[Path]) -> Iterator[str]:
     for source in sources:
         if (source / "judges").is_dir():
             yield f"The replies of LLM judges in {source} are not merged: judge the merged run."
+        with Store(source) as store:
+            log = ReviewLog(store)
+            log.read()
+        if log.said:
+            yield (
+                f"What people read in {source} is not merged: review the merged run, or keep it with "
+                f"`vlm-eval review {source} --export FILE` for `report --human FILE`."
+            )
 
 
 def _copy_files(source: Path, partial: Path) -> None:

@@ -29,7 +29,7 @@ from vlm_eval.flow import (
     View,
 )
 from vlm_eval.runs.plan_writer import Ask, Growth, PlanWriter
-from vlm_eval.runs.schema import connect
+from vlm_eval.runs.schema import connect, database_path
 from vlm_eval.runs.score_maps import with_map_kept
 from vlm_eval.runs.shard import BEYOND, Shard
 from vlm_eval.views.render import reopen
@@ -341,6 +341,17 @@ class Store:
 
     def _count(self, table: str) -> int:
         return int(self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def answered_keys(folder: Path) -> frozenset[str]:
+    """Return the keys of the requests that a run folder holds an answer to; none where it is no run yet."""
+    if not database_path(folder).is_file():
+        return frozenset()
+    with Store(folder) as store:
+        rows = store.connection.execute(
+            "SELECT key FROM request JOIN outcome ON outcome.request = request.id WHERE kind = 'answer'"
+        )
+        return frozenset(key for (key,) in rows)
 
 
 def _make_room(memory: dict[Any, Any]) -> None:
