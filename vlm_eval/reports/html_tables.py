@@ -162,7 +162,8 @@ def _tiles(numbers: Numbers) -> list[tuple[str, str, str]]:
 
 
 def _tile(value: float, name: str) -> str:
-    return f"{value:.2f}" if name == "auroc" else f"{percent(value)} %"
+    whole = percent(value)
+    return f"{int(whole) / 100:.2f}" if name == "auroc" else f"{whole} %"
 
 
 def _limits(estimate: Estimate, name: str) -> str:
