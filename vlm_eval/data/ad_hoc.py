@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from vlm_eval.data.cards import check_card
 from vlm_eval.data.saved_features import SavedFeatures, is_saved, read_saved
 from vlm_eval.data.schema import Card
@@ -27,9 +29,30 @@ def ad_hoc_card(name_or_path: str | Path) -> Card | None:
         if not path.is_file():
             raise CardError(f"The table {path} does not exist. Give the path of a .csv, .jsonl or .parquet file")
         return _card(path, "table")
-    if not path.is_dir():
+    if not path.is_dir() or own_card(path) is not None:
         return None
     return _saved_card(path) if is_saved(path) else _card(path, "folders")
+
+
+def own_card(folder: Path) -> Path | None:
+    """Return the card that lies in a folder beside its data, as `synthesize` leaves it; None where there is none.
+
+    Raises:
+        CardError: there are two of them.
+    """
+    found = [file for file in sorted(folder.glob("*.yaml")) if _is_card(file)]
+    if len(found) > 1:
+        raise CardError(f"{folder} holds two cards, {found[0].name} and {found[1].name}; name one of them")
+    return found[0] if found else None
+
+
+def _is_card(file: Path) -> bool:
+    """Tell a card from any other YAML file; one that is no YAML is none."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+    return isinstance(content, dict) and {"name", "reader"} <= content.keys()
 
 
 def card_name(path: Path) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlm_eval.data.ad_hoc import ad_hoc_card
+from vlm_eval.data.ad_hoc import ad_hoc_card, own_card
+from vlm_eval.data.auxiliary import add_auxiliary
 from vlm_eval.data.cards import list_cards, load_card
 from vlm_eval.data.readers import READERS
-from vlm_eval.data.samples import Note
+from vlm_eval.data.samples import Note, group_by_source
 from vlm_eval.data.schema import Card
 from vlm_eval.errors import CardError
 from vlm_eval.flow import Sample
@@ -31,8 +32,9 @@ def load_dataset(
 
     Args:
         name_or_path: a card's name (which comes before a folder of the same name) or YAML path; a folder with a
-            normal and an anomalous folder in it, or with unlabelled pictures; a table (.csv, .jsonl, .parquet)
-            with the columns `image` and `label`; a folder that the Hugging Face library's `save_to_disk` wrote.
+            card in it, or with a normal and an anomalous folder, or with unlabelled pictures; a table (.csv,
+            .jsonl, .parquet) with the columns `image` and `label`; a folder that the Hugging Face library's
+            `save_to_disk` wrote.
         root: where the data is; overrides the card's environment variable and root.
         search: folders with the user's own cards.
 
@@ -43,7 +45,9 @@ def load_dataset(
     listed = str(name_or_path) in list_cards(search)
     card = None if listed else ad_hoc_card(name_or_path)
     if card is None:
-        card = load_card(name_or_path, search)
+        folder = Path(name_or_path).expanduser()
+        beside = own_card(folder) if not listed and folder.is_dir() else None
+        card = load_card(beside or name_or_path, search)
     else:
         root = root or card.root  # a path that was given comes before the environment variable
     place = find_root(card, root)
@@ -53,7 +57,7 @@ def load_dataset(
         raise CardError(
             f"{error.filename or place} cannot be read: {error.strerror or error}. {_remedy(card)}"
         ) from error
-    samples = tuple(entry for entry in found if isinstance(entry, Sample))
+    samples = group_by_source(add_auxiliary(card, place, [entry for entry in found if isinstance(entry, Sample)]))
     _refuse_empty(card, place, samples)
     _refuse_duplicates(card, samples)
     return Dataset(card, samples, tuple(entry.message for entry in found if isinstance(entry, Note)))
@@ -105,5 +109,7 @@ def _refuse_duplicates(card: Card, samples: Sequence[Sample]) -> None:
     if twice:
         raise CardError(
             f"{len(twice)} sample ids of {card.name} occur more than once, the first is {twice[0]}. Every item "
-            "needs an id of its own: remove repeated rows, or name a column with unique ids in the card's options"
+            "needs an id of its own: remove repeated rows, or name a column with unique ids in the card's "
+            "options. A "
+            "picture that is asked about in several scopes has a row for each, with a class or an id of its own"
         )
