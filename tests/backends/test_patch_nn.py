@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
-from vlm_eval.backends.patch_nn import PatchNearestNeighbour, check
-from vlm_eval.backends.patch_nn_features import SIDE, LiteFeatures, decode, weights_path
+from vlm_eval.backends.baselines import check
+from vlm_eval.backends.lite0_graph import Lite0, weights_path
+from vlm_eval.backends.patch_nn import PatchNearestNeighbour
+from vlm_eval.backends.patch_nn_features import SIDE, LiteFeatures, decode
 from vlm_eval.backends.patch_nn_memory import PatchMemory, cover, picture_score
 from vlm_eval.backends.registry import capabilities, open_backend, parse_model
 from vlm_eval.errors import BadInputError, ExperimentError
@@ -209,6 +211,26 @@ def test_features_are_those_of_the_published_network(lite):
         padded = torch.nn.functional.pad(value, (1, 1, 1, 1), mode="replicate")
         expected = torch.nn.functional.avg_pool2d(padded, 3, stride=1)[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(lite([picture])[0], expected, atol=2e-3)
+
+
+@pytest.mark.local
+def test_the_classes_are_those_of_the_published_network():
+    oracle = pytest.importorskip("efficientnet_lite_pytorch")
+    pytest.importorskip("onnxruntime")
+    import torch
+
+    network = oracle.EfficientNet.from_name("efficientnet-lite0")
+    network.load_state_dict(torch.load(weights_path(), weights_only=True))
+    network.eval()
+    picture = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
+    with torch.no_grad():
+        value = torch.tensor((picture.astype(np.float32) - 127) / 128).permute(2, 0, 1)[None]
+        expected = network(value).numpy()
+        deep = network.extract_features(value).mean(dim=(2, 3)).numpy()
+    logits, pooled, fine = Lite0(("logits", "pooled", "stride8"))([picture])
+    np.testing.assert_allclose(logits, expected, atol=2e-3)
+    np.testing.assert_allclose(pooled, deep, atol=2e-3)
+    assert fine.shape == (1, 40, SIDE // 8, SIDE // 8)
 
 
 @pytest.mark.local

@@ -258,3 +258,68 @@ def llava_onevision(folder: Path) -> Path:
         vision_feature_select_strategy="full",
         vision_aspect_ratio="anyres_max_9",
     )
+
+
+_WORDS = {name: value for name, value in TEXT.items() if name != "num_key_value_heads"} | {
+    "vocab_size": 400,
+    "max_position_embeddings": 24,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+
+
+def clip(folder: Path) -> Path:
+    """Joint features of pictures and texts, as CLIP makes them."""
+    config = hf.CLIPConfig(text_config=_WORDS, vision_config=VISION, projection_dim=16)
+    prepare = hf.CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SQUARE)
+    return _save_parts(folder, hf.CLIPModel, config, prepare, tokenizer())
+
+
+def siglip(folder: Path) -> Path:
+    """Joint features of pictures and texts, as SigLIP makes them."""
+    config = hf.SiglipConfig(text_config=_WORDS, vision_config=VISION)
+    return _save_parts(folder, hf.SiglipModel, config, hf.SiglipImageProcessor(size=SQUARE), tokenizer())
+
+
+def vit(folder: Path) -> Path:
+    """A vision transformer with features of pictures alone."""
+    return _save_parts(folder, hf.ViTModel, hf.ViTConfig(**VISION), hf.ViTImageProcessor(size=SQUARE))
+
+
+def resnet(folder: Path) -> Path:
+    """A residual network with features of pictures alone."""
+    config = hf.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic")
+    prepare = hf.ConvNextImageProcessor(size={"shortest_edge": SIDE}, crop_pct=0.875)
+    return _save_parts(folder, hf.ResNetModel, config, prepare)
+
+
+def _save_parts(folder: Path, kind: Any, config: Any, *parts: Any) -> Path:
+    torch.manual_seed(0)
+    for part in (kind(config), *parts):
+        part.save_pretrained(folder)
+    return folder
+
+
+def detr(folder: Path) -> Path:
+    """A detector with boxes of random places."""
+    backbone = hf.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", out_features=["stage2"]
+    )
+    config = hf.DetrConfig(
+        use_timm_backbone=False,
+        use_pretrained_backbone=False,
+        backbone=None,
+        backbone_config=backbone,
+        d_model=WIDTH,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_ffn_dim=WIDTH,
+        decoder_ffn_dim=WIDTH,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        num_queries=5,
+        num_labels=3,
+    )
+    size = {"shortest_edge": SIDE, "longest_edge": 2 * SIDE}
+    return _save_parts(folder, hf.DetrForObjectDetection, config, hf.DetrImageProcessor(size=size))

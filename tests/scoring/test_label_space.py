@@ -28,7 +28,7 @@ def open_images():
 
 
 def test_two_label_spaces_are_shipped():
-    assert list_label_spaces() == ["broad-categories", "open-images"]
+    assert list_label_spaces() == ["broad-categories", "imagenet-1k", "open-images"]
 
 
 def test_the_classes_are_those_of_open_images(open_images):
@@ -125,7 +125,7 @@ def test_a_file_that_is_not_utf8_and_a_name_that_is_not_known_are_explained(tmp_
     path.write_bytes(b"name\n\xff\xfe\xfa\n")
     with pytest.raises(InputError, match="UTF-8"):
         load_label_space(path)
-    with pytest.raises(InputError, match="Shipped: broad-categories, open-images"):
+    with pytest.raises(InputError, match="Shipped: broad-categories, imagenet-1k, open-images"):
         load_label_space("no-such-space")
 
 

@@ -7,7 +7,7 @@ memory is thinned by greedy k-centre choice in a random projection) and 3.3 (dis
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_eval.backends.patch_nn_features import Features
+from vlm_eval.backends.lite0_graph import Features
 
 MOST = 4096  # patches that are kept: 20 times faster than 200 whole pictures, and no worse on solar cells
 _PROJECTED = 24  # dimensions in which they are chosen
@@ -22,6 +22,11 @@ class PatchMemory:
         patches = features.reshape(-1, features.shape[-1])
         self.patches = patches if len(patches) <= most else patches[cover(patches, most)]
         self._norms = np.einsum("pc,pc->p", self.patches, self.patches)
+
+    def judge(self, features: Features) -> tuple[float, NDArray[np.float32]]:
+        """Return the score and the score map of one picture by its features, shape (rows, columns, channels)."""
+        distances = self.distances(features)
+        return picture_score(distances), distances
 
     def distances(self, features: Features) -> NDArray[np.float32]:
         """Return the Euclidean distance of each patch to its nearest neighbour, in the shape without channels."""

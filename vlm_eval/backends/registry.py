@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, cast
 
+from vlm_eval.backends.baseline_kinds import baseline_capabilities, baseline_revision
 from vlm_eval.backends.checkpoints import checkpoint_path, shipped_family, shipped_models, weights_revision
 from vlm_eval.backends.endpoint import max_pictures, receiving_host, searches_beams
 from vlm_eval.backends.recorded_files import holds_yes_no
@@ -127,13 +128,13 @@ _FAMILIES: Mapping[str, Family] = {
         ),
         Family(
             "baseline",
-            "no language: patch features against those of normal pictures; a score and a score map",
-            "vlm_eval.backends.patch_nn:build",
+            "no language model: patch-nn, feature-bank, prompt-pair, similarity; a score or a class",
+            "vlm_eval.backends.baselines:build",
             Capabilities(conversation=False, support=True),
             frozenset({"batch_size", "threads"}),
             "built-in",
             example="baseline:patch-nn",
-            check="vlm_eval.backends.patch_nn:check",
+            check="vlm_eval.backends.baselines:check",
         ),
     )
 }
@@ -180,6 +181,8 @@ def capabilities(spec: BackendSpec) -> Capabilities:
     family = _family(spec.model.family)
     if spec.model.family == "replay":
         return replace(family.capabilities, yes_no=holds_yes_no(Path(spec.model.checkpoint)))
+    if spec.model.family == "baseline":
+        return baseline_capabilities(spec.model.checkpoint)
     if not family.capabilities.remote:
         return family.capabilities
     able = replace(family.capabilities, remote=receiving_host(spec) is not None, beams=searches_beams(spec))
@@ -242,7 +245,7 @@ def _model(
     if family.source == "file":
         return Model(name, checkpoint, weights_revision(Path(checkpoint)))
     if family.source == "built-in":
-        return Model(name, checkpoint, _BUILT_IN)
+        return Model(name, checkpoint, baseline_revision(checkpoint, _BUILT_IN))
     return Model(name, checkpoint, _asked_how(options))
 
 
