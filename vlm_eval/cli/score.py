@@ -11,8 +11,12 @@ from vlm_eval.cli import options
 def score(
     source: Annotated[Path, typer.Argument(help="Run folder, or a table of answers (.jsonl, .csv).")],
     scorer: Annotated[
-        str, typer.Option(help="Scorers, by comma: verdict, words, choice, mapping:open-images, human:FILE ...")
-    ] = "verdict,words,labels",
+        str | None,
+        typer.Option(
+            help="Scorers, by comma: verdict, words, choice, mapping:open-images, human:FILE ... Default: "
+            "verdict,words,labels, or those of the format."
+        ),
+    ] = None,
     agreement: Annotated[
         bool, typer.Option("--agreement", help="Say how far these scorers agree, and on which answers not.")
     ] = False,
@@ -28,6 +32,13 @@ def score(
     column: Annotated[
         list[str] | None, typer.Option("--column", help="Column of the table: answer=response. Repeatable.")
     ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", help="A published answer file: pope, mme, mmad, anomllm or robustmad."),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="What is true, where a published format keeps it in a file of its own.")
+    ] = None,
     layout: Annotated[
         str, typer.Option(help="The layout that asked, for its polarity: chat, vqa, json.")
     ] = "chat",
@@ -37,13 +48,19 @@ def score(
     prompts: options.PromptsFlag = None,
 ) -> None:
     """Score answers; older judgements stay, and what changed is printed."""
-    from vlm_eval.cli.score_work import import_table, score_run
+    from vlm_eval.cli import score_work
 
-    if source.is_dir():
-        folder = source
-    else:
-        folder = out or Path("runs") / source.stem
+    names = [name.strip() for name in (scorer or "").split(",") if name.strip()]
+    score_work.refuse_flags(format_, labels, dataset, column)
+    is_run = source.is_dir() and format_ is None
+    folder = source if is_run else out or Path("runs") / source.stem
+    if format_ is not None:
+        names = names or score_work.replay_published(source, folder, format_, labels)
+    elif not is_run:
         pairs = dict(entry.partition("=")[::2] for entry in column or ())
-        import_table(source, folder, dataset, pairs, layout, root, tuple(datasets or ()), tuple(prompts or ()))
-    names = [name.strip() for name in scorer.split(",") if name.strip()]
-    score_run(folder, names, agreement=agreement, score_source=score_source)
+        score_work.import_table(
+            source, folder, dataset, pairs, layout, root, tuple(datasets or ()), tuple(prompts or ())
+        )
+    score_work.score_run(
+        folder, names or ["verdict", "words", "labels"], agreement=agreement, score_source=score_source
+    )

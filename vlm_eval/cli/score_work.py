@@ -5,16 +5,31 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from vlm_eval.cli.run_work import show_report
 from vlm_eval.data.loading import load_dataset
 from vlm_eval.errors import ExperimentError
 from vlm_eval.prompting.environment import open_templates
 from vlm_eval.prompting.layouts import find_layout
+from vlm_eval.published.formats import find_format
+from vlm_eval.published.table import difference_rows, figure_rows, replay_table
 from vlm_eval.reports.agreement_table import show_agreement
+from vlm_eval.reports.files import write_rows
+from vlm_eval.reports.whole import show_report
 from vlm_eval.runs.imported import Polarity, import_answers
+from vlm_eval.runs.imported_items import import_items
 from vlm_eval.runs.judging import Change, rescore
 from vlm_eval.runs.scores import choose_source
 from vlm_eval.runs.store import Store
+
+
+def refuse_flags(format_: str | None, labels: Path | None, dataset: str | None, column: object) -> None:
+    """Refuse flags that would be ignored. Raises ExperimentError."""
+    if format_ is None and labels is not None:
+        raise ExperimentError("--labels belongs to a published answer file: give its --format too.")
+    if format_ is not None and (dataset is not None or column):
+        raise ExperimentError(
+            f"--dataset and --column are for a table of your own; --format {format_} knows its columns. Give one "
+            "or the other."
+        )
 
 
 def import_table(
@@ -43,6 +58,27 @@ def import_table(
     Console().print(
         Text(f"{imported.answers} answers about {imported.items} of {imported.of} items imported to {folder}")
     )
+
+
+def replay_published(source: Path, folder: Path, name: str, labels: Path | None) -> list[str]:
+    """Turn a published answer file into a run folder; print its figures by both rules, return its scorers.
+
+    Raises:
+        ExperimentError: the format is not known, or the file is not of it.
+    """
+    published = find_format(name)
+    if not source.exists():
+        raise ExperimentError(f"{source} does not exist. Give the answers as {name} writes them.")
+    if labels is not None and not published.labels:
+        raise ExperimentError(f"--labels has no place with {name}: its file holds what is true. Leave it out.")
+    replay = published.read(source, labels)
+    import_items(replay.items, folder, model=source.stem, source=source.name)
+    report = folder / "report"
+    report.mkdir(parents=True, exist_ok=True)
+    write_rows(report / "replay.csv", figure_rows(replay))
+    write_rows(report / "replay_differences.csv", difference_rows(replay))
+    Console().print(replay_table(replay))
+    return list(published.scorers)
 
 
 def score_run(

@@ -1,0 +1,75 @@
+"""Published figures of a recipe beside ours, from the files of a report and through the command line."""
+
+import pandas as pd
+import yaml
+from PIL import Image
+from rich.console import Console
+from typer.testing import CliRunner
+
+from vlm_eval.cli.main import app
+from vlm_eval.reports.beside import beside_rows, beside_table
+from vlm_eval.runs.recipe import PublishedFigure
+
+
+def figure(**changes):
+    usual = {"table": "ablation", "column": "accuracy", "value": 0.84, "source": "a paper, table 1"}
+    return PublishedFigure.model_validate(usual | changes)
+
+
+def test_our_figure_stands_beside_the_printed_one_with_its_interval_n_and_ceiling(tmp_path):
+    rows = [
+        {"model": "a", "cell": "task", "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9, "items": 40},
+        {"model": "b", "cell": "task", "accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6, "items": 40},
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "ablation.csv", index=False)
+    mapped = [{"scorer": "mapping:broad", "top_1": 0.2, "top_1_ceiling": 0.72, "n": 30}]
+    pd.DataFrame(mapped).to_csv(tmp_path / "mapping.csv", index=False)
+    figures = [
+        figure(where={"model": "a"}, differs="another revision of the model"),
+        figure(table="mapping", column="top_1", where={"scorer": "mapping:broad"}),
+    ]
+    first, second = beside_rows(figures, tmp_path)
+    assert (first["published"], first["ours"], first["low"], first["n"]) == (0.84, 0.8, 0.7, 40)
+    assert second["ceiling"] == 0.72
+    console = Console(width=80, record=True, color_system=None)
+    console.print(beside_table([first, second]))
+    text = console.export_text()
+    assert "0.800 [0.700, 0.900]" in text and "another revision of the model" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_figure_that_this_report_has_not_says_why(tmp_path):
+    pd.DataFrame([{"model": "a", "accuracy": 0.8}]).to_csv(tmp_path / "ablation.csv", index=False)
+    figures = [figure(table="pixels"), figure(column="auroc"), figure(where={"model": "z"})]
+    reasons = [row["reason"] for row in beside_rows(figures, tmp_path)]
+    assert reasons == [
+        "this report has no pixels.csv",
+        "ablation.csv has no column auroc",
+        "ablation.csv has no row with model z",
+    ]
+    assert all(row["ours"] is None for row in beside_rows(figures, tmp_path))
+
+
+def test_a_recipe_prints_and_writes_them_and_judges_its_choice(tmp_path):
+    for card in ("made", "real"):
+        for index in range(12):
+            folder = tmp_path / card / ("normal" if index % 2 == 0 else "anomalous")
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (24, 24), (index * 20, 90, 200 - index * 10)).save(folder / f"{index:02d}.png")
+    recipe = {
+        "dataset": [str(tmp_path / "made"), str(tmp_path / "real")],
+        "models": ["scripted:coin"],
+        "grid": {"reference": [0, 1]},
+        "yes_no": True,
+        "selection": {"synthetic": "made", "real": "real"},
+        "published": [figure(where={"dataset": "real", "cell": "task"}).model_dump(exclude_none=True)],
+    }
+    file = tmp_path / "recipe.yaml"
+    file.write_text(yaml.safe_dump(recipe))
+    result = CliRunner().invoke(app, ["run", str(file), "--out", str(tmp_path / "run")])
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert "Beside what was published" in result.output and "the synthetic anomalies choose" in result.output
+    table = pd.read_csv(tmp_path / "run" / "report" / "beside_published.csv")
+    assert table["published"].tolist() == [0.84] and table["ours"].notna().all()
+    again = CliRunner().invoke(app, ["report", str(tmp_path / "run")])
+    assert "Beside what was published" in again.output

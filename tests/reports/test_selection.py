@@ -1,0 +1,118 @@
+"""The choice among candidates from the frames of runs, its tables, and its command."""
+
+import pandas as pd
+import pytest
+from PIL import Image
+from rich.console import Console
+from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
+
+from vlm_eval.cli.main import app
+from vlm_eval.errors import InputError
+from vlm_eval.reports.selection import candidate_rows, read_candidates, selections, statistic_rows, task_rows
+from vlm_eval.reports.selection_table import candidates_table, notes, selection_figure, strategies_table
+
+
+@pytest.fixture
+def frames(frame_of):
+    made, real = (frame_of(card=card, per_class=40, seed=seed) for card, seed in (("made", 1), ("demo", 2)))
+    return [made.assign(round=0), real.assign(round=0)]
+
+
+def test_the_candidates_are_the_cells_and_their_aurocs_those_of_the_classes(frames):
+    candidates = read_candidates(frames, "made", "demo")
+    assert len(candidates.names) == 8 and set(candidates.tasks) == {"part", "series", "depth", "scene"}
+    found = selections(candidates)
+    own = frames[1][frames[1]["cell"] == "task"]
+    areas = [
+        roc_auc_score(part["gold"] == "yes", part["anomaly_score"]) for _, part in own.groupby("object_class")
+    ]
+    row = next(
+        row for row in candidate_rows(candidates, found) if (row["variant"], row["candidate"]) == ("rest", "task")
+    )
+    assert row["auroc_real"] == pytest.approx(sum(areas) / 4, abs=1e-6)
+    assert {row["statistic"] for row in statistic_rows(found)} >= {"regret", "rank_correlation", "matches"}
+    assert len(task_rows(candidates, found)) == 3 * 4
+
+
+def test_the_tables_say_what_was_chosen_and_fit_80_columns(frames):
+    candidates = read_candidates(frames, "made", "demo", default="task")
+    found = selections(candidates)
+    console = Console(width=80, record=True, color_system=None)
+    console.print(candidates_table(candidates, found))
+    for variant, selection in found.items():
+        console.print(strategies_table(selection, variant))
+    for note in notes(candidates, found):
+        console.print(note)
+    text = console.export_text()
+    assert "the synthetic anomalies choose" in text and "default" in text and "best of each task (oracle)" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert len(selection_figure(candidates, found).axes) == 3
+
+
+def test_without_real_labels_the_candidates_are_only_ranked(frames):
+    candidates = read_candidates(frames[:1], "made")
+    assert selections(candidates) == {}
+    ranks = [row["auroc_synthetic"] for row in candidate_rows(candidates, {})]
+    assert ranks == sorted(ranks, reverse=True) and len(ranks) == 8
+
+
+def test_items_that_one_candidate_has_no_score_for_are_left_out_for_all_and_counted(frames, fail_asks):
+    fail_asks(frames[1], (frames[1]["cell"] == "task") & frames[1]["sample_id"].str.endswith("/003.png"))
+    candidates = read_candidates(frames, "made", "demo")
+    assert candidates.real is not None and candidates.real.left_out == 4
+    assert "Left out" in notes(candidates, {})[-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"synthetic": "absent"}, "No answer about 'absent' has an anomaly score. Scored are: made, demo"),
+        ({"default": "nobody"}, "--default 'nobody' is no candidate. Candidates: task"),
+    ],
+)
+def test_a_name_that_is_not_there_is_answered_with_those_that_are(frames, change, message):
+    with pytest.raises(InputError, match=message):
+        read_candidates(frames, **({"synthetic": "made", "real": "demo"} | change))
+
+
+def test_one_candidate_is_no_choice(frames):
+    with pytest.raises(InputError, match="nothing to choose from: 1 candidates"):
+        read_candidates([frame[frame["cell"] == "task"] for frame in frames], "made", "demo")
+
+
+def test_classes_without_anomalies_on_one_side_are_no_task(frames):
+    frames[0] = pd.concat([frames[0][frames[0]["object_class"] != "part"]])
+    assert read_candidates(frames, "made", "demo").tasks == ("series", "depth", "scene")
+    normal = frames[0][frames[0]["gold"] == "no"]
+    with pytest.raises(InputError, match="No object class has normal and anomalous items"):
+        read_candidates([normal, frames[1]], "made", "demo")
+
+
+def test_the_command_writes_the_tables_and_the_figure(tmp_path):
+    for card in ("made", "real"):
+        for index in range(12):
+            folder = tmp_path / card / ("normal" if index % 2 == 0 else "anomalous")
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (24, 24), (index * 20, 90, 200 - index * 10)).save(folder / f"{index:02d}.png")
+        arguments = [
+            "run",
+            "--dataset",
+            str(tmp_path / card),
+            "--model",
+            "scripted:coin",
+            "--ablate",
+            "reference",
+        ]
+        result = CliRunner().invoke(app, [*arguments, "--yes-no", "--out", str(tmp_path / f"run-{card}")])
+        assert result.exit_code == 0, result.output
+    runs = [str(tmp_path / f"run-{card}") for card in ("made", "real")]
+    result = CliRunner().invoke(app, ["select", *runs, "--synthetic", "made", "--real", "real"])
+    assert result.exit_code == 0, (result.output, result.exception)
+    written = {path.name for path in (tmp_path / "run-made" / "report").iterdir()}
+    assert written >= {
+        "selection_candidates.csv",
+        "selection_statistics.csv",
+        "selection_tasks.csv",
+        "selection.png",
+    }

@@ -1,0 +1,29 @@
+"""Prints a choice among candidates and writes its tables and figure."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from vlm_eval.reports.figures import save
+from vlm_eval.reports.files import write_rows
+from vlm_eval.reports.selection import Candidates, candidate_rows, selections, statistic_rows, task_rows
+from vlm_eval.reports.selection_table import candidates_table, notes, selection_figure, strategies_table
+
+
+def show_candidates(candidates: Candidates, target: Path, console: Console) -> tuple[Path, ...]:
+    """Print which candidate to take and what the choice is worth; return the files written to `target`."""
+    found = selections(candidates)
+    console.print()
+    console.print(candidates_table(candidates, found))
+    for variant, selection in found.items():
+        console.print(strategies_table(selection, variant))
+    for note in notes(candidates, found):
+        console.print(Text(note, style="dim"))
+    target.mkdir(parents=True, exist_ok=True)
+    written = [write_rows(target / "selection_candidates.csv", candidate_rows(candidates, found))]
+    if found:
+        written.append(write_rows(target / "selection_statistics.csv", statistic_rows(found)))
+        written.append(write_rows(target / "selection_tasks.csv", task_rows(candidates, found)))
+        written.append(save(selection_figure(candidates, found), target / "selection.png"))
+    return tuple(written)
