@@ -98,7 +98,12 @@ def test_back_references_of_compressed_points_are_followed(tmp_path) -> None:
     ("name", "data", "said"),
     [
         ("a.ply", ply("binary_little_endian", b"\0" * 30, 500), "cannot be read as PLY"),
-        ("a.ply", ply("ascii", b"0 0 0\n1 1 1\n", 500), "states 500 points in its header but holds 2"),
+        ("a.ply", ply("ascii", b"0 0 0\n1 1 1\n", 500), "states 500 points and faces in its header but holds 2"),
+        (
+            "a.ply",
+            ply("ascii", b"0 0 0\n1 1 1\n2 2 2\n", 2),
+            "states 2 points and faces in its header but holds 3",
+        ),
         ("a.ply", ply("ascii", b"", 0), "has no points"),
         ("a.ply", ply("ascii", b"", -5), "no sound PLY header"),
         ("a.ply", ply("ascii", b"", 10**15), "states 1,000,000,000,000,000 points|cannot be read"),
@@ -112,6 +117,7 @@ def test_back_references_of_compressed_points_are_followed(tmp_path) -> None:
         ("a.xyz", b"1 2\n3 4\n", "2 columns"),
         ("a.csv", b"x,y,z\n1,2,many\n", "cannot be read as CSV"),
         ("a.npy", numpy_bytes(np.save, np.zeros(5)), "shape"),
+        ("a.npy", numpy_bytes(np.save, np.ones((9, 3), complex)), "numbers of shape"),
         ("a.npz", numpy_bytes(np.savez, one=POINTS, two=POINTS), "one of them must be called 'points'"),
         ("a.stl", b"", "a.stl has no points|cannot be read as STL"),
         ("a.obj", b"hello\n", "a.obj has no points"),

@@ -91,7 +91,7 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     said = {"empty.png": "is empty", "text.jpg": "not a picture", "folder.png": "cannot be read"}
     said |= {
         "half.tiff": "cannot be",
-        "bomb.png": "60000 x 60000 pixels; at most 80,000,000",
+        "bomb.png": "60000 x 60000 pixels; at most 120,000,000",
         "gone.png": "No such file",
     }
     files |= {"bomb.png": bomb(folder / "bomb.png"), "gone.png": folder / "gone.png"}

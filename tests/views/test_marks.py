@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from vlm_eval.errors import BadInputError
 from vlm_eval.views.mark_boxes import mark_boxes
@@ -185,3 +186,56 @@ def test_marks_keep_their_boxes() -> None:
     labels[2:5, 3:9] = 1
     labels[6:, 10:] = 2
     assert mark_boxes(labels) == {"mark 1": "3 2 9 5", "mark 2": "10 6 20 10"}
+
+
+def random_regions(seed: int) -> np.ndarray:
+    """Draw regions as segmenters give them: large and tiny, thin and torn, with gaps between, of any number."""
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(60, 700, 2)
+    count = int(rng.integers(1, 90))
+    centres = rng.uniform(0, 1, (count, 2)) * (height, width)
+    down, across = np.indices((height, width))
+    nearest = np.full((height, width), np.inf)
+    labels = np.zeros((height, width), np.int32)
+    for number, (y, x) in enumerate(centres, 1):
+        distance = np.hypot(down - y, (across - x) * rng.uniform(0.2, 5)) * rng.uniform(0.5, 2)
+        labels[distance < nearest] = number
+        nearest = np.minimum(nearest, distance)
+    labels[rng.random((height, width)) < rng.choice([0, 0, 0.001, 0.02])] = 0  # torn
+    labels[nearest > rng.uniform(0.05, 1) * max(height, width)] = 0
+    return in_reading_order(labels) if labels.any() else np.ones((height, width), np.int32)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_numbers_on_any_regions_never_overlap_and_belong_to_their_region(seed) -> None:
+    regions = random_regions(seed)
+    labels, numbers = place_numbers(regions)
+    assert [number.mark for number in numbers] == list(range(1, labels.max() + 1))
+    covered = np.zeros(labels.shape, int)
+    for number in numbers:
+        left, top, right, bottom = number.box
+        assert 0 <= left <= right < labels.shape[1] and 0 <= top <= bottom < labels.shape[0]
+        covered[top : bottom + 1, left : right + 1] += 1
+        if number.anchor is None:
+            assert (labels[top : bottom + 1, left : right + 1] == number.mark).all()
+        else:
+            assert labels[number.anchor[1], number.anchor[0]] == number.mark
+        assert number.font >= 8
+    assert covered.max() == 1
+    # A mark that is kept is a region that was given, pixel for pixel.
+    for mark in range(1, labels.max() + 1):
+        (name,) = np.unique(regions[labels == mark])
+        assert np.array_equal(regions == name, labels == mark)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_number_stands_deep_inside_a_region_that_has_room_for_it(seed) -> None:
+    labels, numbers = place_numbers(random_regions(seed))
+    for number in numbers:
+        left, top, right, bottom = number.box
+        framed = np.pad(labels == number.mark, 1)
+        depth = ndimage.distance_transform_edt(framed)[1:-1, 1:-1]
+        half = np.hypot(right - left + 1, bottom - top + 1) / 2
+        if depth.max() > 2.5 * half:  # a number of the full size fits by far
+            assert number.anchor is None
+            assert depth[(top + bottom + 1) // 2, (left + right + 1) // 2] > 0.5 * depth.max()

@@ -149,6 +149,13 @@ def test_a_volume_without_a_finite_value_is_bad_input(tmp_path) -> None:
         show(path)
 
 
+def test_complex_numbers_are_bad_input_and_what_32_bits_do_not_hold_is_not_finite(tmp_path) -> None:
+    with pytest.raises(BadInputError, match="complex numbers"):
+        show(write(tmp_path / "a.nii", np.ones(SHAPE, np.complex64)))
+    with pytest.raises(BadInputError, match="no finite value"):
+        show(write(tmp_path / "b.nii", np.full(SHAPE, 1e300)))
+
+
 def test_an_infinite_value_does_not_widen_the_range(tmp_path) -> None:
     values = np.tile(np.linspace(0, 100, 28, dtype=np.float32), (20, 24, 1))
     values[0, 0, 0] = np.inf

@@ -6,6 +6,7 @@ from PIL import Image
 
 from vlm_eval.errors import InputError
 from vlm_eval.flow import Step
+from vlm_eval.views import render
 from vlm_eval.views.open import make_recipe, open_views
 from vlm_eval.views.pieces import piece_of, tiles_of
 from vlm_eval.views.settings import Tile
@@ -87,3 +88,14 @@ def test_masks_follow_their_picture() -> None:
 def test_pieces_that_show_nothing_are_refused(save, colours, steps) -> None:
     with pytest.raises(InputError, match=r"shows nothing|give both"):
         open_views(save(colours, "a.png"), "query", make_recipe(steps))
+
+
+def test_a_picture_that_is_cut_into_tiles_is_decoded_once(save, colours, monkeypatch) -> None:
+    decoded = []
+    read = render._read_rgb8
+    monkeypatch.setattr(render, "_read_rgb8", lambda data, path: decoded.append(path) or read(data, path))
+    for number in range(2):
+        path = save(colours.rotate(90 + 90 * number), f"tiles{number}.png")
+        pieces = [np.asarray(opened(view)) for view in open_views(path, "query", make_recipe({"tile": {"k": 3}}))]
+        assert len(pieces) == 9 and len(decoded) == number + 1
+        assert not np.array_equal(pieces[0], pieces[8])

@@ -242,3 +242,11 @@ def test_real_scans_are_drawn(shared_data) -> None:
         path = shared_data / "pointclouds" / name
         drawn = draw_shape(read_shape(path.read_bytes(), path), Project(up="y", size=128))
         assert isinstance(drawn, Image.Image) and 0.1 < (np.asarray(drawn) < 250).any(axis=-1).mean() < 0.9
+
+
+def test_coordinates_that_32_bits_do_not_hold_count_as_not_finite() -> None:
+    sound = np.random.default_rng(0).normal(0, 1, (100, 3))
+    kept = prepare(Cloud(np.vstack([sound, [[1e300, 0, 0]], [[0, -1e31, 0]]])), Path("a.xyz"))
+    assert len(kept.points) == 100 and np.isfinite(kept.points).all()
+    with pytest.raises(BadInputError, match="none with finite coordinates"):
+        prepare(Cloud(np.array([[1e300, 0, 0], [-1e300, 0, 0]])), Path("a.xyz"))

@@ -8,7 +8,13 @@ import pytest
 from vlm_eval.errors import BadInputError
 from vlm_eval.views.series_files import read_series
 
-CSV, TXT = Path("a.csv"), Path("a.txt")
+CSV, TXT, NPY = Path("a.csv"), Path("a.txt"), Path("a.npy")
+
+
+def array(values: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, values)
+    return out.getvalue()
 
 
 def test_named_times_and_all_columns_of_numbers_are_taken() -> None:
@@ -68,6 +74,9 @@ def test_parquet_and_numpy_give_the_same_as_csv() -> None:
         (b"time,value\n", CSV, "has no rows"),
         (b"time,value\n1,\n2,\n", CSV, "2 rows but no finite value in value"),
         (b"time,value\n1,inf\n2,nan\n", CSV, "no finite value"),
+        (b"time,value\nnan,1\n,2\n", CSV, "2 rows but no time in the column 'time'"),
+        (array(np.ones(5, complex)), NPY, "complex numbers"),
+        (array(np.zeros(0)), NPY, "has no rows"),
         (b"time,value\nyesterday,1\n", CSV, "'yesterday' in the column 'time'"),
         (b"time,name\n1,a\n2,b\n", CSV, "no column of numbers beside the time"),
         (b"a,b\n1,2\n1,2,3\n", CSV, "cannot be read as a table"),

@@ -61,3 +61,9 @@ def test_two_days_are_told_apart_by_date_and_hour() -> None:
 def test_weeks_begin_on_mondays() -> None:
     ticks = time_ticks(seconds("2024-03-01"), seconds("2024-03-31"), 5)
     assert {datetime.fromtimestamp(place, UTC).weekday() for place in ticks.places} == {0}
+
+
+@pytest.mark.parametrize("last", [9, 99, 700, 3000, 9999])
+def test_dates_have_few_ticks_however_many_years_there_are(last) -> None:
+    ticks = time_ticks(seconds("0001-01-01"), seconds(f"{last:04}-12-31"), 5)
+    assert 1 <= len(ticks.places) <= 7

@@ -6,38 +6,20 @@ A probe changes one thing of one cell of the grid, its base. Its asks stand in a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from vlm_eval.errors import ExperimentError
-from vlm_eval.flow import Claim, Sample, Step
+from vlm_eval.flow import Claim, Sample
 from vlm_eval.prompting.cells import Cell, Ingredients
-from vlm_eval.views.open import count_views, override
+from vlm_eval.prompting.layouts import Layout
+from vlm_eval.runs import probe_changes as changes
+from vlm_eval.runs.probe_changes import Change, Donor, Shown, spoil
+from vlm_eval.runs.probe_parts import knows_places
 
 MARK = " ~ "
 """Stands between the name of the base cell and that of the probe."""
 
 Group = Literal["look", "read"]
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What the prompt of one item is made of."""
-
-    sample: Sample
-    references: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Donor:
-    """An item of another object class of the same data set, and its normal references."""
-
-    sample: Sample
-    references: tuple[Path, ...]
-
-
-Change = Callable[[Shown, Sequence[Donor]], Shown | None]
-"""Changes what is shown of an item, by the first donor that will do; None where the probe does not apply to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +30,9 @@ class Probe:
     change: Change
     turn: Callable[[Ingredients], Ingredients]  # what the prompt holds
     fits: Callable[[Ingredients], bool]  # which cells it can be put to
+    after: str = ""  # the probe whose cell is its base
+    layouts: Callable[[Layout], bool] = lambda layout: True  # which layouts it can be put in
+    items: Callable[[Sequence[Sample]], bool] = lambda samples: True  # what some item must have
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +42,9 @@ class ProbeCell(Cell):
     base: Cell
     probe: str
 
-    def show(self, sample: Sample, references: tuple[Path, ...], donors: Sequence[Donor]) -> Shown | None:
+    def show(self, shown: Shown, donors: Sequence[Donor]) -> Shown | None:
         """Return what is shown of an item in this cell, None where the probe does not apply to it."""
-        return PROBES[self.probe].change(Shown(sample, references), donors)
+        return PROBES[self.probe].change(shown, donors)
 
 
 def probe_name(cell: str) -> str | None:
@@ -74,31 +59,39 @@ def base_name(cell: str) -> str:
 
 
 def read_probes(names: Sequence[str]) -> tuple[str, ...]:
-    """Read names of probes and of their groups (`look`, `read`). Raises ExperimentError."""
+    """Read names of probes and of their groups (`look`, `read`), each behind that which is its base.
+
+    Raises:
+        ExperimentError: there is no such probe.
+    """
     found: dict[str, None] = {}
     for name in names:
         of_group = [probe for probe, one in PROBES.items() if one.group == name]
         if not of_group and name not in PROBES:
             raise ExperimentError(f"There is no probe {name!r}. Allowed: look, read, {', '.join(PROBES)}.")
-        found |= dict.fromkeys(of_group or [name])
+        for probe in of_group or [name]:
+            found |= dict.fromkeys([PROBES[probe].after, probe] if PROBES[probe].after else [probe])
     return tuple(found)
 
 
-def probe_cells(names: Sequence[str], cells: Sequence[Cell]) -> tuple[ProbeCell, ...]:
+def probe_cells(
+    names: Sequence[str], cells: Sequence[Cell], layout: Layout, samples: Sequence[Sample]
+) -> tuple[ProbeCell, ...]:
     """Put each probe to the cell that holds most of what it can be put to; those that fit no cell are left out."""
-    found = []
+    found: dict[str, ProbeCell] = {}
     for name in names:
         probe = PROBES[name]
-        fitting = [cell for cell in cells if probe.fits(cell.ingredients)]
-        if fitting:
+        candidates = [found[probe.after]] if probe.after in found else () if probe.after else cells
+        fitting = [cell for cell in candidates if probe.after or probe.fits(cell.ingredients)]
+        if fitting and probe.layouts(layout) and probe.items(samples):
             base = max(fitting, key=_fullness)  # the first of those that hold as much
-            found.append(ProbeCell(f"{base.name}{MARK}{name}", probe.turn(base.ingredients), base, name))
-    return tuple(found)
+            found[name] = ProbeCell(f"{base.name}{MARK}{name}", probe.turn(base.ingredients), base, name)
+    return tuple(found.values())
 
 
 def _fullness(cell: Cell) -> tuple[bool, int]:
     held = cell.ingredients
-    return held.wording == 0, held.class_info + held.standard + (held.shots > 0) + held.marks
+    return held.wording == 0, sum((held.class_info, held.standard, held.shots > 0, held.marks, held.auxiliary))
 
 
 def donor_classes(samples: Sequence[Sample]) -> Mapping[tuple[str, str], tuple[Sample, ...]]:
@@ -125,65 +118,6 @@ FINE = "confirm-fine"
 """The wording that asks to confirm that an item is fine: its yes claims normality."""
 
 
-def _spoil(operation: str, **parameters: float | str) -> Change:
-    step = Step(operation, tuple(sorted(parameters.items())))
-
-    def change(shown: Shown, donors: Sequence[Donor]) -> Shown | None:
-        sample = shown.sample
-        if not count_views(sample.recipe):
-            return None  # a series as text
-        own = sample.recipe if sample.reference_recipe is None else sample.reference_recipe
-        recipe = override(sample.recipe, (step,))
-        return replace(shown, sample=replace(sample, recipe=recipe, reference_recipe=own))
-
-    return change
-
-
-def _swap(shown: Shown, donors: Sequence[Donor]) -> Shown | None:
-    sample = shown.sample
-    if len(sample.sources) != 1 or not shown.references:
-        return None
-    own = sample.recipe if sample.reference_recipe is None else sample.reference_recipe
-    turned = replace(
-        sample, sources=shown.references[:1], recipe=own, reference_recipe=sample.recipe, references=sample.sources
-    )
-    return Shown(turned, sample.sources)
-
-
-def _same(shown: Shown, donors: Sequence[Donor]) -> Shown | None:
-    sample = shown.sample
-    if len(sample.sources) != 1:
-        return None
-    return Shown(replace(sample, reference_recipe=sample.recipe), sample.sources)
-
-
-def _other_reference(shown: Shown, donors: Sequence[Donor]) -> Shown | None:
-    donor = next((one for one in donors if one.references), None)
-    if donor is None:
-        return None
-    of = donor.sample
-    own = of.recipe if of.reference_recipe is None else of.reference_recipe
-    return Shown(replace(shown.sample, reference_recipe=own), donor.references)
-
-
-def _other_class(shown: Shown, donors: Sequence[Donor]) -> Shown | None:
-    other = next((one.sample for one in donors if one.sample.nouns != shown.sample.nouns), None)
-    return None if other is None else replace(shown, sample=replace(shown.sample, nouns=other.nouns))
-
-
-def _other_standard(shown: Shown, donors: Sequence[Donor]) -> Shown | None:
-    known = (None, shown.sample.standard)
-    other = next((one.sample for one in donors if one.sample.standard not in known), None)
-    if other is None:
-        return None
-    told = replace(shown.sample, standard=other.standard, candidate_labels=other.candidate_labels)
-    return replace(shown, sample=told)
-
-
-def _keep(shown: Shown, donors: Sequence[Donor]) -> Shown:
-    return shown
-
-
 def _as_is(ingredients: Ingredients) -> Ingredients:
     return ingredients
 
@@ -198,38 +132,64 @@ def _look(change: Change, fits: Callable[[Ingredients], bool] = lambda held: Tru
 
 
 def _read(
-    change: Change = _keep,
+    change: Change = changes.keep,
     turn: Callable[[Ingredients], Ingredients] = _as_is,
     fits: Callable[[Ingredients], bool] = lambda held: held.wording == 0,
 ) -> Probe:
     return Probe("read", change, turn, fits)
 
 
+def _asks_yes_or_no(layout: Layout) -> bool:
+    return layout.yes_means is not None and not layout.reply_fields
+
+
+def _with_class(held: Ingredients) -> bool:
+    return held.class_info and held.wording == 0
+
+
+def _with_normal(held: Ingredients) -> bool:
+    return held.shots > 0 and held.reference_kind == "normal"
+
+
+def _with_one_normal(held: Ingredients) -> bool:
+    return held.shots == 1 and held.reference_kind == "normal"
+
+
+def _with_standard(held: Ingredients) -> bool:
+    return held.standard and held.wording == 0
+
+
 PROBES: Mapping[str, Probe] = {
-    "blank": _look(_spoil("blank")),
+    "blank": _look(spoil("blank")),
     "class-only": Probe(
         "look",
-        _spoil("blank"),
+        spoil("blank"),
         lambda held: Ingredients(class_info=True, wording=held.wording),
         lambda held: held.class_info and not held.marks,
     ),
-    "shuffle": _look(_spoil("shuffle")),
-    "swap": _look(_swap, lambda held: held.shots == 1),
-    "other-reference": _look(_other_reference, lambda held: held.shots > 0),
-    "same-reference": _look(_same, lambda held: held.shots == 1),
-    "blur": _look(_spoil("blur")),
-    "darken": _look(_spoil("darken")),
-    "occlude": _look(_spoil("occlude")),
-    "recolour": _look(_spoil("recolour")),
-    "size": _look(_spoil("scale", factor=0.5)),
-    "jpeg": _look(_spoil("jpeg")),
-    "no-class": _read(
-        turn=lambda held: replace(held, class_info=False), fits=lambda held: held.class_info and held.wording == 0
-    ),
-    "other-class": _read(_other_class, fits=lambda held: held.class_info and held.wording == 0),
-    "other-standard": _read(_other_standard, fits=lambda held: held.standard and held.wording == 0),
+    "shuffle": _look(spoil("shuffle")),
+    "swap": _look(changes.swap, _with_one_normal),
+    "other-reference": _look(changes.other_reference, _with_normal),
+    "same-reference": _look(changes.same_reference, _with_one_normal),
+    "random-marks": Probe("look", changes.random_marks, _as_is, lambda held: held.marks),
+    "view": _look(changes.other_view),
+    "blur": _look(spoil("blur")),
+    "darken": _look(spoil("darken")),
+    "occlude": _look(spoil("occlude")),
+    "recolour": _look(spoil("recolour")),
+    "size": _look(spoil("scale", factor=0.5)),
+    "jpeg": _look(spoil("jpeg")),
+    "no-class": _read(turn=lambda held: replace(held, class_info=False), fits=_with_class),
+    "other-class": _read(changes.other_class, fits=_with_class),
+    "other-standard": _read(changes.other_standard, fits=_with_standard),
+    "shuffled-standard": _read(changes.shuffled_words, fits=_with_standard),
+    "shuffled-rules": _read(changes.shuffled_rules, fits=_with_standard),
+    "only-part": replace(_read(changes.only_part, _says("only-part")), items=knows_places),
     "confirm-defective": _read(turn=_says("confirm-defective")),
     "confirm-fine": _read(turn=_says(FINE)),
     "paraphrase": _read(turn=_says(1)),
+    "yes-or-no": replace(_read(turn=_says("yes-or-no")), layouts=_asks_yes_or_no),
+    "no-or-yes": replace(_read(turn=_says("no-or-yes")), layouts=_asks_yes_or_no, after="yes-or-no"),
+    "swapped-options": _read(changes.swapped_options),
 }
 """Every probe by its name; see docs/probes.md."""

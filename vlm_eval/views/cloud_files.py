@@ -18,6 +18,7 @@ from vlm_eval.views.cloud_tables import read_array, read_points_table
 
 Points = NDArray[np.floating[Any]]
 ENDINGS = (".csv", ".npy", ".npz", ".obj", ".off", ".pcd", ".ply", ".stl", ".tif", ".tiff", ".txt", ".xyz")
+_LINE = re.compile(rb"\S[^\r\n]*")
 MAX_POINTS = 20_000_000
 """More points are refused: they take more than two gigabytes, and 448 x 448 pixels show none of them."""
 
@@ -69,6 +70,8 @@ def _read_mesh(data: bytes, ending: str) -> Cloud:
     stated = _stated_points(data) if ending == ".ply" else None
     if stated == 0:
         raise BadInputError("has no points. Replace the file or drop the item.")
+    if ending == ".ply":
+        _check_lines(data)
     loaded: Any = trimesh.load(io.BytesIO(data), file_type=ending[1:], process=False, skip_materials=True)
     if isinstance(loaded, trimesh.Scene):
         loaded = loaded.to_mesh()
@@ -87,6 +90,21 @@ def _stated_points(data: bytes) -> int:
     if not data.startswith(b"ply") or found is None or int(found[1]) < 0:
         raise BadInputError("has no sound PLY header. Replace the file or drop the item.")
     return int(found[1])
+
+
+def _check_lines(data: bytes) -> None:
+    """Check that a text PLY holds one line for each element that its header states."""
+    end = data.find(b"end_header")
+    header = data[:end]
+    if not re.search(rb"^format\s+ascii\b", header, re.MULTILINE):
+        return
+    stated = sum(int(count) for count in re.findall(rb"^element\s+\S+\s+(\d+)\s*$", header, re.MULTILINE))
+    found = sum(1 for _ in _LINE.finditer(data, end + len(b"end_header")))
+    if found != stated:
+        raise BadInputError(
+            f"states {stated:,} points and faces in its header but holds {found:,} lines of them. It is cut off "
+            "or damaged: replace the file or drop the item."
+        )
 
 
 def _read_table(data: bytes, ending: str) -> Cloud:

@@ -14,6 +14,10 @@ Array = NDArray[np.floating[Any]]
 FACE_POINTS = 400_000
 """Points laid on a mesh: two for each pixel of a picture of 448 x 448."""
 
+FARTHEST = 1e30
+"""Coordinates beyond this count as not finite: 32 bits hold no sizes and distances of such points."""
+
+_NOTHING = " (0, 0, 0 says that the scanner saw nothing)"
 _STRAY = 0.5  # of the object's width, beyond its 0.5 % to 99.5 % box, from where on points are strays
 _recent = Recent(2)
 
@@ -48,10 +52,11 @@ def read_shape(data: bytes, path: Path, plane: float = 0.0) -> Shape:
 def prepare(cloud: Cloud, path: Path, plane: float = 0.0) -> Shape:
     """Take out what would spoil the picture. Raises BadInputError where nothing is left."""
     points = np.asarray(cloud.points)
-    finite: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=1))
+    finite: NDArray[np.bool_] = np.asarray(((points > -FARTHEST) & (points < FARTHEST)).all(axis=1))
     if not finite.any():
         raise BadInputError(
-            f"{path} has {len(points):,} points, but none with finite coordinates. Replace the file or drop it."
+            f"{path} has {len(points):,} points, but none with finite coordinates below "
+            f"{FARTHEST:g}{_NOTHING if cloud.organised else ''}. Replace the file or drop it."
         )
     origin = np.median(points[finite][:: max(1, len(points) // 100_000)], axis=0).astype(np.float64)
     if cloud.faces is not None:

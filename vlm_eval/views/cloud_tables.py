@@ -71,6 +71,6 @@ def read_array(data: bytes) -> Points:
             raise BadInputError(f"holds the arrays {', '.join(names)}; one of them must be called 'points'.")
         loaded = loaded[names[0]]
     array = np.asarray(loaded)
-    if not np.issubdtype(array.dtype, np.number) or array.ndim not in (2, 3) or array.shape[-1] < 3:
+    if array.dtype.kind not in "iuf" or array.ndim not in (2, 3) or array.shape[-1] < 3:
         raise BadInputError(f"holds {array.dtype} of shape {array.shape}; numbers of shape (n, 3) are needed.")
     return array[..., :3].astype(np.float64, copy=False)

@@ -110,11 +110,16 @@ class Dicom:
         return next((group[name].value[0] for group in groups if name in group and group[name].value), None)
 
     def _undecoded(self, error: Exception) -> str:
+        from pydicom.uid import UncompressedTransferSyntaxes
+
         syntax = self.dataset.file_meta.get("TransferSyntaxUID") if hasattr(self.dataset, "file_meta") else None
         kind = syntax.name if syntax is not None else "an unstated transfer syntax"
+        said = str(error).splitlines()[0]
+        if syntax in UncompressedTransferSyntaxes:
+            return f"cannot be decoded ({said.rstrip('.')}). Replace the file or drop the item."
         return (
-            f"cannot be decoded: its pixels are in {kind} ({str(error).splitlines()[0]}). Where the file is "
-            "sound, convert it to an uncompressed transfer syntax or install a decoder (pip install pylibjpeg)."
+            f"cannot be decoded: its pixels are in {kind} ({said}). Where the file is sound, convert it to an "
+            "uncompressed transfer syntax or install a decoder (pip install pylibjpeg)."
         )
 
 

@@ -136,10 +136,11 @@ def _labelled(path: Path) -> NDArray[np.float64]:
 
 
 def read_mask(path: Path) -> Mask:
-    """Return the pixels of a mask picture that are not zero. Raises BadInputError."""
+    """Return the pixels of a mask picture that are not zero, of a JPEG the bright half. Raises BadInputError."""
     try:
         with Image.open(path) as opened:
-            return np.asarray(opened.convert("L") if opened.mode not in ("I", "I;16", "F") else opened) > 0
+            least = 127 if opened.format == "JPEG" else 0  # its compression leaves specks around the borders
+            return np.asarray(opened.convert("L") if opened.mode not in ("I", "I;16", "F") else opened) > least
     except (OSError, ValueError, SyntaxError) as error:
         raise BadInputError(f"The mask {path} cannot be read ({error}).") from error
 

@@ -20,8 +20,8 @@ from vlm_eval.views.jpeg import read_jpeg
 from vlm_eval.views.png import SIGNATURE, check_chunks, read_png
 from vlm_eval.views.webp import is_webp, read_webp
 
-MAX_PIXELS = 80_000_000
-"""Pictures of more pixels are refused: they take a gigabyte to decode, and no model sees so many."""
+MAX_PIXELS = 120_000_000
+"""Pictures of more pixels are refused: they take over a gigabyte to decode."""
 
 MAX_SIDE = 30_000
 """Pictures with a longer side are refused: few decoders take them, and scaled down nothing is left to see."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from scipy import ndimage
 
 from vlm_eval.errors import BadInputError, MissingExtraError
@@ -155,6 +155,8 @@ def _read(given: bytes, settings: Marks) -> NDArray[Any]:
         else:
             with Image.open(io.BytesIO(given)) as opened:
                 array = np.asarray(opened if opened.mode in ("I", "I;16", "L", "P", "F") else opened.convert("L"))
+    except UnidentifiedImageError as error:
+        raise BadInputError(f"{settings.path} is not a picture that can be read. Replace it.") from error
     except Exception as error:  # a decoder may raise anything; whatever it is, this file is at fault
         raise BadInputError(f"{settings.path} cannot be read ({error}). Give a picture or a .npy file.") from error
     if array.ndim not in (2, 3) or array.dtype.kind not in "biuf":
@@ -164,6 +166,13 @@ def _read(given: bytes, settings: Marks) -> NDArray[Any]:
     return np.asarray(array)
 
 
+def _sam(pixels: Pixels, settings: Marks, given: bytes) -> Labels:
+    from vlm_eval.views.mark_sam import sam_regions
+
+    return sam_regions(pixels, settings)
+
+
 _KINDS: dict[str, Callable[[Pixels, Marks, bytes], Labels]] = {
     "grid": _grid, "slic": _slic, "felzenszwalb": _felzenszwalb, "masks": _masks, "heat": _heat, "random": _random,
+    "sam": _sam,
 }  # fmt: skip

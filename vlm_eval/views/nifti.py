@@ -151,7 +151,11 @@ def _read(data: bytes, number: int) -> Volume:
     if number >= others:
         raise BadInputError(f"holds {others} volumes, counted from 0; there is no volume {number}.")
     part = tuple(int(place) for place in np.unravel_index(number, shape[3:])) if len(shape) > 3 else ()
-    values = np.asarray(image.dataobj[(slice(None), slice(None), slice(None), *part)], dtype=np.float32)
+    read = image.dataobj[(slice(None), slice(None), slice(None), *part)]
+    if np.iscomplexobj(read):
+        raise BadInputError("holds complex numbers. Save their magnitude, or drop the item.")
+    with np.errstate(over="ignore"):  # what 32 bits do not hold is not finite
+        values = np.asarray(read, dtype=np.float32)
     upright = nibabel.as_closest_canonical(nibabel.Nifti1Image(values, image.affine))
     values = np.asarray(upright.dataobj)
     if not np.isfinite(values).any():

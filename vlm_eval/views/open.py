@@ -17,6 +17,7 @@ from vlm_eval.flow import Recipe, Role, Step, View
 from vlm_eval.views.header import TO_RGB8_PNG
 from vlm_eval.views.identity import view_identity
 from vlm_eval.views.image import image_view
+from vlm_eval.views.mark_checkpoint import check_segmenter, checkpoint_digest
 from vlm_eval.views.pieces import is_piece, piece_of, tiles_of
 from vlm_eval.views.render import renderer_of
 from vlm_eval.views.settings import KINDS, Marks, Text, Tile, Video, read_settings, to_step
@@ -115,6 +116,7 @@ def _expand(step: Step) -> Sequence[Step]:
 
 
 def _check_marks(settings: Marks) -> None:
+    check_segmenter(settings)
     if settings.regions in ("slic", "felzenszwalb") and find_spec("skimage") is None:
         raise MissingExtraError("scikit-image", "marks", f"Marks on {settings.regions} regions")
     if (settings.regions in ("masks", "heat")) != bool(settings.path):
@@ -157,11 +159,14 @@ def _with_digest(step: Step, source: Path) -> Step:
         return with_frames_digest(step, source, _digest)
     if step.operation != Marks.operation:
         return step
-    given = dict(step.parameters).get("path")
-    if not given:
+    given = dict(step.parameters)
+    if "checkpoint" in given:
+        digest: str | None = checkpoint_digest(read_settings(step, Marks))
+    elif given.get("path"):
+        digest = _digest(source.parent / str(given["path"]).replace("{stem}", source.stem))
+    else:
         return step
-    place = source.parent / str(given).replace("{stem}", source.stem)
-    parameters = {**dict(step.parameters), "digest": _digest(place) or "unreadable"}
+    parameters = {**given, "digest": digest or "unreadable"}
     return Step(step.operation, tuple(sorted(parameters.items())))
 
 

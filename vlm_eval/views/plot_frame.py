@@ -57,6 +57,12 @@ def time_span(series: Series, settings: Plot) -> tuple[float, float]:
         )
     if settings.window >= settings.windows:
         raise InputError(f"window is {settings.window}, but there are {settings.windows}, counted from 0.")
+    return part_of((first, last), settings)
+
+
+def part_of(span: tuple[float, float], settings: Plot) -> tuple[float, float]:
+    """Return the window of a stretch of time that settings take, or all of it."""
+    first, last = span
     if settings.windows == 1 or settings.window < 0:
         return first, last
     width = (last - first) / (settings.windows - (settings.windows - 1) * settings.overlap)

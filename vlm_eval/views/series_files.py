@@ -89,6 +89,8 @@ def _series(table: "pd.DataFrame", time: str, values: str) -> Series:
     numbers = np.stack([_numbers(table, name) for name in names], axis=1)
     numbers = np.where(np.isfinite(numbers), numbers, np.nan)
     timed = np.isfinite(times)
+    if not timed.any():
+        raise BadInputError(f"has {len(table):,} rows but no time in the column {time_name!r}. {_REMEDY}")
     if not np.isfinite(numbers[timed]).any():
         raise BadInputError(f"has {len(table):,} rows but no finite value in {', '.join(names)}. {_REMEDY}")
     order = np.flatnonzero(timed)[np.argsort(times[timed], kind="stable")]
@@ -202,10 +204,12 @@ def _read_numpy(data: bytes) -> "pd.DataFrame":
     loaded = np.load(io.BytesIO(data), allow_pickle=False)
     if isinstance(loaded, np.lib.npyio.NpzFile):
         return pd.DataFrame({name: loaded[name] for name in loaded.files})
+    if np.iscomplexobj(loaded):
+        raise ValueError("complex numbers, which cannot be drawn")
     array = np.asarray(loaded, dtype=np.float64)
     if array.ndim > 2 or array.ndim == 0:
         raise ValueError(f"an array of shape {array.shape}; (n,) or (n, channels) is needed")
-    array = array.reshape(len(array), -1)
+    array = array.reshape(len(array), -1) if array.size else array.reshape(0, 1)
     names = ["value"] if array.shape[1] == 1 else [f"value {number + 1}" for number in range(array.shape[1])]
     return pd.DataFrame(array, columns=names)
 

@@ -89,11 +89,14 @@ class Video(Settings):
     """Take frames out of a video, or out of the folder of frames in which the source picture lies."""
 
     operation: ClassVar[str] = "video"
-    allowed: ClassVar = {"unit": ("second", "frame"), "layout": ("separate", "sheet")}
+    allowed: ClassVar = {
+        "at": ("parts", "changes"), "unit": ("second", "frame"), "layout": ("separate", "sheet")
+    }  # fmt: skip
     ranges: ClassVar = {
         "frames": (1, 64), "every": (0, 1e9), "frame": (-1, 63), "rate": (1e-3, 1e4), "size": (16, MAX_SIDE)
     }  # fmt: skip
     frames: int = 4  # so many, at the middles of equal parts of the time from start to end
+    at: str = "parts"  # or at the `changes`: the frames that differ most from the one before, in order of time
     every: float = 0.0  # instead: one every so many units from the start on
     times: str = ""  # instead: at these times, separated by commas
     start: str = ""  # numbers in the unit, counted from the first frame; "": from the first to the last frame
@@ -210,15 +213,18 @@ class Marks(Settings):
 
     operation: ClassVar[str] = "marks"
     allowed: ClassVar = {
-        "regions": ("grid", "slic", "felzenszwalb", "masks", "heat", "random"),
+        "regions": ("grid", "slic", "felzenszwalb", "masks", "heat", "random", "sam"),
         "style": ("contour", "fill", "box"),
+        "weights": ("local", "download"),
     }  # fmt: skip
     ranges: ClassVar = {"count": (1, 500), "seed": (0, 2**31), "font": (8, 64)}
     regions: str = "grid"
     style: str = "contour"
     count: int = 9  # regions aimed at; a grid takes the nearest square number
     path: str = ""  # of the masks or the heat map, from the source's folder; {stem} is the source's own name
-    digest: str = ""  # of that file, filled in by open_views
+    digest: str = ""  # of that file or checkpoint, filled in by open_views
+    checkpoint: str = ""  # of SAM: a folder, or a name on the Hugging Face hub
+    weights: str = "local"  # `download`: they may be fetched from the hub
     seed: int = 0  # of random regions
     font: int = 15  # height of the numbers in pixels of a 448 pixel picture
 

@@ -142,7 +142,7 @@ def _nifti_size(settings: Nifti, path: Path) -> tuple[int, int]:
 
 def _slices(settings: Dicom | Nifti) -> Sequence[Settings]:
     """Return one setting a slice."""
-    if settings.slice != -1 or settings.slices == 1 or settings.layout == "sheet":
+    if settings.slice != -1 or settings.slices == 1 or settings.turn != -1 or settings.layout == "sheet":
         return (settings,)
     return tuple(replace(settings, turn=number) for number in range(settings.slices))
 

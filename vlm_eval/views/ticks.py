@@ -10,7 +10,7 @@ _TIME_STEPS = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, _HOUR, 2 * _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, _DAY,
     2 * _DAY, 5 * _DAY, 7 * _DAY, 14 * _DAY,
 )  # fmt: skip
-_MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600)
+_MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 12000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _time_labels(places: Sequence[float], step: int, low: float, high: float) ->
 def _month_ticks(low: float, high: float, most: int) -> Ticks:
     first, last = _date(low), _date(high)
     months = (last.year - first.year) * 12 + last.month - first.month + 1
-    step = next((step for step in _MONTH_STEPS if months / step <= most + 1), 1200)
+    step = next((step for step in _MONTH_STEPS if months / step <= most + 1), 24000)
     number = -(-(first.year * 12 + first.month - 1) // step) * step
     places, labels = [], []
     while number <= last.year * 12 + last.month - 1:

@@ -78,7 +78,7 @@ def _read(container: Any, settings: Video) -> Clip:
     rate = float(stream.average_rate or stream.guessed_rate or 0)
     if rate <= 0:
         raise BadInputError(f"states no frame rate. Convert it to MP4. {_REMEDY}")
-    numbers = shown_frames(settings, _length(container, stream, rate), rate)
+    numbers = _numbers(container, stream, settings, rate)
     found: dict[int, Image.Image] = {}
     for number in sorted(set(numbers)):
         frame = _seek(container, stream, (number + 0.5) / rate, rate)
@@ -86,6 +86,19 @@ def _read(container: Any, settings: Video) -> Clip:
             raise BadInputError(f"holds a damaged frame at {_time(frame, stream):.2f} seconds. {_REMEDY}")
         found[number] = _upright(frame, stream)
     return Clip([found[number] for number in numbers], numbers, rate)
+
+
+def _numbers(container: Any, stream: Any, settings: Video, rate: float) -> tuple[int, ...]:
+    length = _length(container, stream, rate)
+    if settings.at != "changes":
+        return shown_frames(settings, length, rate)
+    from vlm_eval.views.video_changes import SIDE, change_frames
+
+    small = (
+        (int(_time(frame, stream) * rate + 0.5), frame.to_ndarray(width=SIDE, height=SIDE, format="gray"))
+        for frame in _decode(container, stream)
+    )
+    return change_frames(small, settings, length, rate)
 
 
 def _stream(container: Any) -> Any:

@@ -3,15 +3,19 @@
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 from vlm_eval.errors import BadInputError
 from vlm_eval.flow import Step
+from vlm_eval.views.cloud_files import Recent
 from vlm_eval.views.settings import Video, read_settings, to_step
 from vlm_eval.views.sources import FRAMES
 from vlm_eval.views.video_times import shown_frames
+
+_recent = Recent(3)  # frames of one clip follow each other
 
 
 def is_frame(path: Path) -> bool:
@@ -36,8 +40,14 @@ def list_frames(path: Path) -> tuple[Path, ...]:
 
 
 def folder_frames(path: Path, settings: Video) -> tuple[Sequence[Path], Sequence[int]]:
-    """Return the frames that are shown, and their numbers from 0. Raises BadInputError."""
+    """Return the frames that decide what is shown, and their numbers from 0: all of them for `at: changes`.
+
+    Raises:
+        BadInputError: there is no such frame.
+    """
     frames = list_frames(path)
+    if settings.at == "changes":
+        return frames, range(len(frames))
     try:
         numbers = shown_frames(settings, len(frames), settings.rate)
     except BadInputError as error:
@@ -50,16 +60,38 @@ def read_folder(path: Path, settings: Video) -> tuple[Sequence[Image.Image], Seq
     from vlm_eval.views.render import read_rgb8
 
     frames, numbers = folder_frames(path, settings)
-    read = []
-    for frame in frames:
-        try:
-            read.append(frame.read_bytes())
-        except OSError as error:
-            raise BadInputError(f"{frame} cannot be read ({error.strerror or error}).") from error
-    digests = [hashlib.sha256(data).hexdigest() for data in read]
+    digests = [hashlib.sha256(_bytes(frame)).hexdigest() for frame in frames]
     if settings.digest and settings.digest != _digest(frames, digests):
         raise BadInputError(f"Frames in {path.parent} changed since the run was planned. Start a new run.")
-    return [read_rgb8(data, frame) for data, frame in zip(read, frames, strict=True)], numbers
+    if settings.at == "changes":
+        numbers = _changing(frames, settings, _digest(frames, digests))
+        frames = [frames[number] for number in numbers]
+    return [read_rgb8(_bytes(frame), frame) for frame in frames], numbers
+
+
+def _changing(frames: Sequence[Path], settings: Video, digest: str) -> Sequence[int]:
+    """Return the frames at the largest changes: all of them, or the one that settings name."""
+    whole = replace(settings, frame=-1, digest="")
+    found: tuple[int, ...] = _recent.get(digest.encode(), whole, lambda: _find_changes(frames, whole))
+    return found if settings.frame < 0 else found[settings.frame : settings.frame + 1]
+
+
+def _find_changes(frames: Sequence[Path], settings: Video) -> tuple[int, ...]:
+    from vlm_eval.views.render import read_rgb8
+    from vlm_eval.views.video_changes import change_frames, shrink
+
+    small = ((number, shrink(read_rgb8(_bytes(frame), frame))) for number, frame in enumerate(frames))
+    try:
+        return change_frames(small, settings, len(frames), settings.rate)
+    except BadInputError as error:
+        raise BadInputError(f"{frames[0].parent} {error}") from error
+
+
+def _bytes(frame: Path) -> bytes:
+    try:
+        return frame.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"{frame} cannot be read ({error.strerror or error}).") from error
 
 
 def with_frames_digest(step: Step, source: Path, digest_of: Callable[[Path], str | None]) -> Step:

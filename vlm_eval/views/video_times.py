@@ -22,7 +22,9 @@ def count_frames(settings: Video) -> int:
     """Return how many frames settings ask for. Raises InputError."""
     if settings.times and settings.every:
         raise InputError("Either `times` or `every` says which frames are shown; leave one of them out.")
-    return len(_times(settings)) if settings.times else settings.frames
+    if settings.at == "changes" and (settings.times or settings.every):
+        raise InputError("`at: changes` finds the moments by itself; leave `times` and `every` out.")
+    return len(parse_times(settings)) if settings.times else settings.frames
 
 
 def shown_frames(settings: Video, length: int, rate: float) -> tuple[int, ...]:
@@ -41,6 +43,14 @@ def shown_frames(settings: Video, length: int, rate: float) -> tuple[int, ...]:
     return all_shown if settings.frame < 0 else all_shown[settings.frame : settings.frame + 1]
 
 
+def stretch(settings: Video, length: int, rate: float) -> tuple[int, int]:
+    """Return the numbers of the first and last frame from `start` to `end`. Raises as shown_frames."""
+    start, end = _ends(settings, length, rate)
+    first, last = _frame(start, settings, length, rate), _frame(end, settings, length, rate)
+    begins_at_end = settings.unit == "second" and abs(end * rate - last) < _SLACK
+    return first, last - 1 if begins_at_end and last > first else last
+
+
 def say_moment(frame: int, settings: Video, rate: float) -> str:
     """Say when a frame is shown, for the label on a sheet."""
     return f"frame {frame}" if settings.unit == "frame" else f"{frame / rate:.2f} s"
@@ -49,19 +59,25 @@ def say_moment(frame: int, settings: Video, rate: float) -> str:
 def _positions(settings: Video, length: int, rate: float) -> tuple[float, ...]:
     """Return moments in the settings' unit."""
     if settings.times:
-        return _times(settings)
+        return parse_times(settings)
+    if settings.every:
+        start = _number(settings.start, "start", 0.0)
+        return tuple(start + number * settings.every for number in range(settings.frames))
+    start, end = _ends(settings, length, rate)
+    span = end - start + (1 if settings.unit == "frame" else 0)  # a stretch of frames holds its last one
+    return tuple(start + (number + 0.5) / settings.frames * span for number in range(settings.frames))
+
+
+def _ends(settings: Video, length: int, rate: float) -> tuple[float, float]:
     by_frame = settings.unit == "frame"
     start = _number(settings.start, "start", 0.0)
-    if settings.every:
-        return tuple(start + number * settings.every for number in range(settings.frames))
     end = _number(settings.end, "end", length - 1 if by_frame else length / rate)
     if end < start:
         raise BadInputError(
             f"has no frame from {start:g} to {end:g}: it has {length:,} frames at {rate:g} a second. "
             f"Correct start and end, which are in {settings.unit}s."
         )
-    span = end - start + (1 if by_frame else 0)  # a stretch of frames holds its last one
-    return tuple(start + (number + 0.5) / settings.frames * span for number in range(settings.frames))
+    return start, end
 
 
 def _frame(position: float, settings: Video, length: int, rate: float) -> int:
@@ -75,7 +91,8 @@ def _frame(position: float, settings: Video, length: int, rate: float) -> int:
     return min(number, length - 1)
 
 
-def _times(settings: Video) -> tuple[float, ...]:
+def parse_times(settings: Video) -> tuple[float, ...]:
+    """Return the moments that `times` names, in the settings' unit. Raises InputError."""
     found = tuple(_number(part.strip(), "times", 0.0) for part in settings.times.split(","))
     if len(found) > 64:
         raise InputError(f"times names {len(found)} moments; at most 64 are allowed.")
