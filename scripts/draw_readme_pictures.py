@@ -2,6 +2,7 @@
 """Draw the pictures of the README from the run folder of `scripts/demo`."""
 
 import argparse
+import io
 import shutil
 import textwrap
 from pathlib import Path
@@ -12,6 +13,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import vlm_eval
+from vlm_eval.flow import Sample
+from vlm_eval.views.open import open_views
 
 CELL = "task+class+reference"
 
@@ -21,7 +24,7 @@ def choose(frame: pd.DataFrame) -> list[pd.Series]:
     frame = frame[frame["cell"] == CELL].assign(
         kind=[metadata["kind"] for metadata in frame["metadata"][frame["cell"] == CELL]]
     )
-    kinds = ("part", "series", "depth", "scene")
+    kinds = ("part", "series", "depth", "scene", "cloud", "signal", "clip")
     return [
         frame[(frame["kind"] == kind) & (frame["gold"] == gold)].iloc[0]
         for gold in ("yes", "no")
@@ -29,17 +32,20 @@ def choose(frame: pd.DataFrame) -> list[pd.Series]:
     ]
 
 
-def draw(rows: list[pd.Series], paths: dict[str, Path], target: Path) -> None:
-    """Draw items with what is true and what was answered."""
-    figure = Figure(figsize=(11, 6.6), dpi=110)
+def draw(rows: list[pd.Series], samples: dict[str, Sample], target: Path) -> None:
+    """Draw the last view of items with what is true and what was answered."""
+    columns = len(rows) // 2
+    figure = Figure(figsize=(2.3 * columns, 6.2), dpi=110)
     FigureCanvasAgg(figure)
     for number, row in enumerate(rows, 1):
-        axes = figure.add_subplot(2, 4, number)
-        axes.imshow(Image.open(paths[row["sample_id"]]))
+        axes = figure.add_subplot(2, columns, number)
+        sample = samples[row["sample_id"]]
+        view = open_views(sample.sources[0], "query", sample.recipe)[-1]
+        axes.imshow(Image.open(io.BytesIO(view.read())).convert("RGB"))
         axes.set_axis_off()
         truth = row["defect_type"] if row["gold"] == "yes" else "normal"
         right = (row["verdict"] == "anomalous") == (row["gold"] == "yes")
-        answer = textwrap.fill(f"“{row['text']}”", 34)
+        answer = textwrap.fill(f"“{row['text']}”", 30)
         axes.set_title(f"{truth}", fontsize=10, fontweight="bold")
         axes.text(0.5, -0.04, answer, transform=axes.transAxes, ha="center", va="top", fontsize=9,
                   color="#00694d" if right else "#a33b00")  # fmt: skip
@@ -58,8 +64,8 @@ def main() -> None:
     shutil.copy(report / "ablation.png", arguments.out / "ablation.png")
     shutil.copy(next(report.glob("confusion_verdict_*.png")), arguments.out / "confusion.png")
     frame = vlm_eval.open_run(arguments.run).frame()
-    paths = {sample.id: sample.sources[0] for sample in vlm_eval.load_dataset("demo").samples}
-    draw(choose(frame), paths, arguments.out / "demo.png")
+    samples = {sample.id: sample for sample in vlm_eval.load_dataset("demo").samples}
+    draw(choose(frame), samples, arguments.out / "demo.png")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,9 @@ def main() -> None:
     )
     frame = run.frame()
     lines = ["| items | prompt | n | AUROC | accuracy | names the defect |", "|---|---|---|---|---|---|"]
-    for kind in ("part", "series", "depth", "scene", "reference"):
+    for kind in ("part", "series", "depth", "scene", "cloud", "signal", "clip", "reference"):
+        if subset(frame, kind).empty:
+            continue
         for panel in read_panels(subset(frame, kind), list(CELLS)):
             for cell, prompt in CELLS.items():
                 result = measure(panel, cell)

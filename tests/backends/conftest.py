@@ -128,15 +128,29 @@ def server(mock: ModuleType) -> Any:
     server.close()
 
 
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """Write a certificate that nobody signed, and its key, with the openssl command; skip where there is none."""
+    import shutil
+    import subprocess
+
+    if shutil.which("openssl") is None:
+        pytest.skip("the openssl command is not installed")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
 @pytest.fixture
-def untrusted() -> Any:
+def untrusted(tmp_path: Path) -> Any:
     """The address of a server on this machine whose certificate nobody signed."""
     import socket
     import ssl
     import threading
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(Path(__file__).with_name("untrusted.pem"))
+    context.load_cert_chain(*make_certificate(tmp_path))
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(10)
 

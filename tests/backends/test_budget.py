@@ -156,4 +156,4 @@ def test_through_the_openai_family_the_servers_bill_stays_within_the_limit(make,
     given_up = [outcome for _, outcome in outcomes if isinstance(outcome, Failure)]
     assert len(given_up) <= 5 < len(outcomes)
     assert all(one.kind == "api-error" and "might pass a limit" in one.message for one in given_up)
-    assert server.most_in_flight == 16
+    assert 1 < server.most_in_flight <= 16

@@ -243,7 +243,9 @@ def test_the_threads_are_pinned_and_recorded(open_tiny):
     torch.set_num_threads(2)
     backend = open_tiny("llava", threads=1)
     assert torch.get_num_threads() == backend.facts["threads"] == 1
-    assert open_tiny("llava", threads=None).facts["threads"] == 1
+    assert open_tiny("llava", threads=None).facts["threads"] == 2  # the pin was the other model's
+    torch.set_num_threads(3)
+    assert open_tiny("llava", threads=None).facts["threads"] == 3  # somebody else's wish
 
 
 def test_the_facts_say_what_produced_the_numbers(open_tiny):

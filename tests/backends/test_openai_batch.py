@@ -107,12 +107,10 @@ def test_a_request_larger_than_a_file_fails_alone(server, open_batch, requests, 
     assert sum(isinstance(outcome, Answer) for outcome in outcomes.values()) == len(requests)
 
 
-def test_the_limits_of_openai_cannot_be_passed():
+def test_the_limits_of_openai_cannot_be_passed(tmp_path):
     for option in ({"batch_requests": 50_001}, {"batch_megabytes": 201}):
         with pytest.raises(ExperimentError, match=next(iter(option))):
-            open_backend(
-                parse_model("openai:m", batch=True, base_url="http://localhost:1/v1", **option), Path("x")
-            )
+            open_backend(parse_model("openai:m", batch=True, base_url="http://localhost:1/v1", **option), tmp_path)
 
 
 def test_no_more_jobs_are_at_work_than_told(server, open_batch, requests):
@@ -264,11 +262,9 @@ def test_more_requests_than_before_are_asked_beside_a_job_at_work(server, open_b
     assert set(server.asked.values()) == {1}
 
 
-def test_azure_is_refused_before_anything_is_sent():
+def test_azure_is_refused_before_anything_is_sent(tmp_path):
     with pytest.raises(ExperimentError, match="Azure"):
-        open_backend(
-            parse_model("openai:gpt-4o", batch=True, azure=True, base_url="http://localhost:1"), Path("nowhere")
-        )
+        open_backend(parse_model("openai:gpt-4o", batch=True, azure=True, base_url="http://localhost:1"), tmp_path)
 
 
 def test_a_run_leaves_and_comes_back_for_its_answers(server, parts, tmp_path):

@@ -30,6 +30,7 @@ def test_an_answer_says_what_was_said_by_whom_and_at_what_cost(ask, make):
     assert (answer.finish, answer.prompt_tokens, answer.completion_tokens) == ("stop", 11, 7)
     assert answer.served_model == "served-2024"
     assert answer.sent == (hashlib.sha256(view.read()).hexdigest(),)
+    assert (answer.image_sizes, answer.image_tokens) == ((view.size,), None)
     assert 0 < answer.latency < 5
 
 
@@ -321,6 +322,76 @@ def test_azure_is_asked_at_its_deployment_with_its_own_header(ask, make, server,
     call = server.calls[0]
     assert call.path == "/openai/deployments/mock/chat/completions?api-version=2024-10-21"
     assert call.headers["api-key"] == KEY
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "path", "header"),
+    [
+        ("OpenAI, vLLM, Ollama, llama-server, LM Studio", "/v1", "/v1/chat/completions", "Authorization"),
+        ("the same, written with a slash", "/v1/", "/v1/chat/completions", "Authorization"),
+        ("OpenRouter", "/api/v1", "/api/v1/chat/completions", "Authorization"),
+        ("Azure's newer layout", "/openai/v1", "/openai/v1/chat/completions", "Authorization"),
+    ],
+)
+def test_each_kind_of_server_is_asked_under_its_base_url(
+    ask, make, server, monkeypatch, kind, place, path, header
+):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    base = server.url.removesuffix("/v1")
+    assert isinstance(one(ask([make.request("x", make.picture(1))], base_url=base + place)), Answer)
+    assert (server.calls[0].path, server.calls[0].headers[header]) == (path, f"Bearer {KEY}")
+
+
+def test_thinking_that_uses_up_the_tokens_is_a_cut_off_answer_with_its_tokens(ask, make, server, mock):
+    """As OpenAI's reasoning models, vLLM and OpenRouter report it: no content, or an empty one."""
+    for content, trace in (("", {}), (None, {"reasoning_content": "It may"}), ("", {"reasoning": "It may"})):
+        body = mock.completion(content, "length", **trace)
+        body["usage"]["completion_tokens_details"] = {"reasoning_tokens": 7}
+        server.plan = lambda call, body=body: mock.Step(body)
+        answer = one(ask([make.request("x")]))
+        assert (answer.text, answer.finish, answer.reasoning_tokens) == ("", "length", 7)
+        assert answer.reasoning == next(iter(trace.values()), "")
+
+
+def test_the_filter_of_azure_that_stops_an_answer_midway_keeps_what_was_said(ask, make, server, mock):
+    body = mock.completion("The part sh", "content_filter")
+    body["choices"][0]["content_filter_results"] = {"violence": {"filtered": True, "severity": "high"}}
+    server.plan = lambda call: mock.Step(body)
+    answer = one(ask([make.request("x")]))
+    assert (answer.text, answer.finish) == ("The part sh", "content-filter")
+
+
+def test_log_probabilities_that_are_promised_but_empty_cannot_score(ask, make, server, mock):
+    """As LM Studio's chat completions: the field is there, and null or without a list."""
+    for empty in (None, {"content": None}, {"content": []}, {"content": [{"token": "Yes", "top_logprobs": []}]}):
+        server.plan = lambda call, empty=empty: mock.Step(mock.completion("Yes", logprobs=empty))
+        assert one(ask([make.request("x", yes_no=True)])).kind == "unsupported"
+
+
+def test_a_deployment_or_model_with_odd_letters_stays_one_part_of_the_address(ask, make, server, tmp_path):
+    from vlm_eval.backends.openai_client import _address
+    from vlm_eval.backends.openai_settings import read_settings
+
+    options = {
+        "azure": True,
+        "base_url": "https://x.openai.azure.example/openai",
+        "api_version": "2025-01-01 &b=1",
+    }
+    spec = parse_model("openai:my/gpt 4?", **options)
+    assert _address(spec.model, read_settings(spec)) == (
+        "https://x.openai.azure.example/openai/deployments/my%2Fgpt%204%3F/chat/completions"
+        "?api-version=2025-01-01%20%26b%3D1"
+    )
+
+
+def test_organization_and_project_of_the_environment_go_with_every_call(ask, make, server, monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")
+    ask([make.request("x")])
+    headers = server.calls[0].headers
+    assert (headers["OpenAI-Organization"], headers["OpenAI-Project"]) == ("org-1", "proj-1")
+    assert headers["User-Agent"].startswith("vlm-eval/")
+    assert int(headers["Content-Length"]) > 0  # no chunks, which some servers refuse
 
 
 def test_openai_itself_is_not_asked_without_a_key(tmp_path, monkeypatch):

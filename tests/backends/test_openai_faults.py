@@ -59,6 +59,11 @@ RETRIED = {
 }
 
 
+REFUSED = {"429", "408", "409", "500", "503", "redirect"}
+LOST = RETRIED.keys() - REFUSED
+"""Faults behind which an answer may have been made, and charged."""
+
+
 @pytest.mark.parametrize("name", RETRIED)
 def test_a_passing_fault_is_asked_again_and_answered(ask, make, server, mock, name):
     server.plan = lambda call: fault(mock, name) if call.attempt == 1 else mock.Step(mock.completion(call.text))
@@ -74,6 +79,7 @@ def test_a_lasting_fault_ends_as_a_failure_of_its_kind(ask, make, server, mock, 
     (outcome,) = ask([make.request("x")], timeout=0.2, max_attempts=3).values()
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.attempts) == (kind, 3)
+    assert outcome.lost == (3 if name in LOST else 0)
     assert outcome.message
     assert len(server.calls) == 3
 
@@ -166,6 +172,16 @@ def test_a_page_not_found_is_asked_again_once_the_server_has_answered(ask, make,
     assert [outcome.text for outcome in outcomes.values()] == [f"x{number}" for number in range(6)]
 
 
+def test_a_server_that_is_busy_from_the_start_is_waited_for_and_not_taken_for_dead(ask, make, server, mock):
+    """More refusals before the first answer than failed attempts would be allowed."""
+    busy = mock.error(429, "Rate limit reached", code="rate_limit_exceeded")
+    server.plan = lambda call: busy if call.number <= 24 else mock.Step(mock.completion(call.text))
+    requests = [make.request(f"x{number}") for number in range(30)]
+    outcomes = ask(requests, concurrency=16, max_attempts=50, first_wait=0.001)
+    assert len(outcomes) == 30
+    assert all(isinstance(outcome, Answer) for outcome in outcomes.values())
+
+
 def test_the_wait_that_the_server_asks_for_is_kept(ask, make, server, mock):
     slow = mock.error(429, "slow down", {"Retry-After": "0.6"})
     server.plan = lambda call: slow if call.attempt == 1 else mock.Step(mock.completion())
@@ -213,6 +229,21 @@ def test_a_server_that_goes_and_comes_back_is_waited_for(make, mock, tmp_path):
     revived[0].close()
     assert len(collected) == 60
     assert all(isinstance(outcome, Answer) for _, outcome in collected)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_told_and_never_followed_as_pictures_would_go_where_nobody_sent_them(
+    ask, make, server, mock, status
+):
+    elsewhere = mock.MockServer()
+    try:
+        server.plan = lambda call: mock.Step(b"", status, {"Location": f"{elsewhere.url}/chat/completions"})
+        (outcome,) = ask([make.request("x", make.picture(1))], max_attempts=2).values()
+    finally:
+        elsewhere.close()
+    assert (outcome.kind, outcome.attempts, outcome.lost) == ("api-error", 2, 0)
+    assert f"redirected to {elsewhere.url}" in outcome.message
+    assert elsewhere.calls == []
 
 
 def test_a_certificate_that_nobody_signed_is_an_api_error_and_nothing_is_sent(ask, make, untrusted):

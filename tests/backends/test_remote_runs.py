@@ -139,3 +139,41 @@ def test_the_served_model_tokens_and_trace_are_kept(run, server, mock, tmp_path)
             "json_extract(data, '$.reasoning'), json_extract(data, '$.text') FROM outcome"
         ).fetchall()
     assert kept == [("served-2024", 5, "Hm.", "No.")]
+
+
+def test_thinking_that_hits_its_budget_is_a_truncated_answer_that_claims_nothing(run, server, mock, tmp_path):
+    body = mock.completion("", "length", reasoning_content="Yes, there is a scratch, or no")
+    server.plan = lambda call: mock.Step(body)
+    assert run().exit_code == 0
+    frame = read_frame(tmp_path / "out")
+    assert set(frame["status"]) == {"answered"}
+    assert frame["verdict"].isna().all()
+    assert set(frame["verdict_reason"]) == {"truncated"}
+
+
+def test_sentinels_ask_again_at_the_start_and_end_and_tell_the_models_that_were_served(
+    run, server, mock, tmp_path
+):
+    def plan(call):
+        body = mock.completion("No." if call.number <= 12 else "Yes, a scratch.")
+        return mock.Step({**body, "model": "m-2024-05" if call.number <= 12 else "m-2024-11"})
+
+    server.plan = plan
+    result = run("--sentinels", 6)
+    assert result.exit_code == 0, result.output
+    assert len(server.calls) == 6 + 12 + 6
+    said = " ".join(result.output.split())
+    assert "The model changed" in said
+    assert "Served: m-2024-05 at the start, m-2024-11 at the end" in said
+    assert len(read_frame(tmp_path / "out")) == 12
+    assert run("--sentinels", 6).exit_code == 0
+    assert len(server.calls) == 24
+
+
+def test_threads_are_an_option_of_the_model_that_is_recorded_and_changes_no_key(run, tmp_path):
+    assert run(model="scripted:no").exit_code == 0
+    again = run("--threads", 2, model="scripted:no")
+    assert again.exit_code == 0, again.output
+    assert "0 requests to send" in " ".join(again.output.split())
+    experiment = (tmp_path / "out" / "experiment.yaml").read_text(encoding="utf-8")
+    assert "threads: 2" in experiment

@@ -88,7 +88,7 @@ class Budget:
         if self.max_cost is None or self.spent + self.reserved + upper <= self.max_cost:
             return ""
         return (
-            f"--max-cost ${self.max_cost:g} would be passed: ${self.spent:.4f} of it is spent in this run folder, "
+            f"--max-cost ${self.max_cost:g} would be passed: ${self.spent:.4f} of it is spent, "
             f"and the next request may cost ${upper:.4f}. What is answered is kept; run the same command with a "
             "higher --max-cost to go on."
         )

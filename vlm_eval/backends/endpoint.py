@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from vlm_eval.errors import ExperimentError
@@ -48,6 +49,7 @@ def max_pictures(spec: BackendSpec) -> int | None:
     return value
 
 
+@lru_cache(maxsize=64)
 def host_of(url: str) -> str:
     """Return the host of a URL; empty where there is none."""
     try:
@@ -56,6 +58,7 @@ def host_of(url: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Say whether a host name means this very machine."""
     try:

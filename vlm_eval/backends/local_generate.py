@@ -11,6 +11,7 @@ from transformers import GenerationConfig
 
 from vlm_eval.backends.local_model import LoadedModel
 from vlm_eval.backends.local_prompt import OutOfMemory, Prepared, Refused
+from vlm_eval.backends.local_seen import note_seen
 from vlm_eval.errors import BackendUnavailable
 from vlm_eval.flow import Answer, Finish, Generation, YesNo
 
@@ -55,9 +56,8 @@ class TransformersEngine:
         try:
             with torch.inference_mode():
                 placed = inputs.to(self._loaded.model.device, dtype=self._loaded.model.dtype)
-                if generation.yes_no:
-                    return self._score(placed)
-                return self._generate(items, placed, generation)
+                answers = self._score(placed) if generation.yes_no else self._generate(items, placed, generation)
+            return note_seen(answers, items, inputs, self._loaded.processor, self._loaded.image_token)
         except _REFUSALS as error:
             raise _translate(error) from error
 

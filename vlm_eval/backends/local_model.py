@@ -45,8 +45,7 @@ def load(spec: BackendSpec, check: Check) -> LoadedModel:
     cannot be found, read or asked.
     """
     _be_quiet()
-    if (threads := spec.options.get("threads")) is not None:
-        torch.set_num_threads(int(threads))
+    _pin_threads(spec.options.get("threads"))
     checkpoint, placing = checkpoint_path(spec.model.checkpoint), _placing(spec)
     where = {"revision": _commit(spec.model, checkpoint), "trust_remote_code": False}
     try:
@@ -65,6 +64,17 @@ def load(spec: BackendSpec, check: Check) -> LoadedModel:
             " weights in safetensors and no code of its own, as a folder or as a name on the Hugging Face hub."
         ) from error
     return _assemble(spec, model.eval(), processor)
+
+
+_threads: dict[str, int] = {}  # `own`: torch's number before it was pinned; `pinned`: what was set last
+
+
+def _pin_threads(wanted: Scalar) -> None:
+    """Pin torch's threads; a model that names none gets torch's own number, whatever the one before it pinned."""
+    if torch.get_num_threads() != _threads.get("pinned"):
+        _threads["own"] = torch.get_num_threads()
+    _threads["pinned"] = _threads["own"] if wanted is None else int(wanted)
+    torch.set_num_threads(_threads["pinned"])
 
 
 def quantization_config(model: Model) -> Any:

@@ -15,7 +15,7 @@ from vlm_eval.backends.openai_batch_client import ENDPOINT, BatchClient
 from vlm_eval.backends.openai_batch_job import Job, JobWriter, read_jobs
 from vlm_eval.backends.openai_batch_reply import read_line
 from vlm_eval.backends.openai_body import Dialect, encode_body
-from vlm_eval.backends.openai_pictures import EncodedPicture, encode_picture
+from vlm_eval.backends.openai_pictures import EncodedPicture, encode_picture, sizes_sent
 from vlm_eval.backends.openai_settings import Settings
 from vlm_eval.backends.openai_trouble import Trouble
 from vlm_eval.backends.redaction import clean_message, without_secret
@@ -199,7 +199,10 @@ class OpenAIBatch:
             self._known.pop(request.key, None)
             read = read_line(line, request.generation.yes_no)
             if isinstance(read, Answer):
-                yield request.key, replace(self._without_key(read), sent=sent[request.key])
+                yield (
+                    request.key,
+                    replace(self._without_key(read), sent=sent[request.key], image_sizes=sizes_sent(request)),
+                )
             elif not self._reword(job, read):
                 yield request.key, Failure(read.kind, self._clean(read.message))
             else:

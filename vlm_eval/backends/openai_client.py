@@ -1,7 +1,9 @@
-"""The only module that touches the openai package's client: one call in, a JSON body or a Trouble out."""
+"""The only module that touches the openai package, for its transport: one call in, JSON or a Trouble out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +12,7 @@ from urllib.parse import quote
 import aiohttp
 import openai
 
+from vlm_eval import __version__
 from vlm_eval.backends.openai_body import Body
 from vlm_eval.backends.openai_settings import Settings
 from vlm_eval.backends.openai_trouble import Trouble, read_status
@@ -24,49 +27,81 @@ class Reply:
 
 
 Caller = Callable[[Body], Awaitable[Reply | Trouble | Answer]]
+_SHOWN = 1000  # bytes of a reply that is no JSON
 
 
 @asynccontextmanager
 async def open_caller(model: Model, settings: Settings) -> AsyncIterator[Caller]:
     """Open connections to a server; they are closed at the end."""
-    client = _client(settings)
-    path = f"/deployments/{quote(model.checkpoint, safe='')}" if settings.azure else ""
+    # A redirect is not followed: it would turn the POST into a GET, or send pictures to a host nobody named.
+    client = openai.DefaultAioHttpClient(
+        timeout=settings.timeout, follow_redirects=False, headers=_headers(settings)
+    )
+    url = client.build_request("POST", _address(model, settings)).url  # parsed once
 
     async def call(body: Body) -> Reply | Trouble | Answer:
         try:
             # The client's own time limit is between two bytes; a server that drips them needs one for the whole.
             async with asyncio.timeout(settings.timeout):
-                return Reply(await _post(client, f"{path}/chat/completions", body))
+                # Not through the package's own `post`, whose options and response objects take as much CPU again.
+                length = {"Content-Length": str(body.length)}
+                response = await client.post(url, content=body, headers=length)
         except TimeoutError:
             message = f"no complete reply within {settings.timeout:g} s"
             return Trouble("retry", "timeout", message, slow_down=True, lost=True)
-        except openai.APIStatusError as error:
-            return read_status(error.status_code, error.body, error.response.headers)
-        except (openai.OpenAIError, aiohttp.ClientError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # of httpx or its successor, by the package's version
             return _broken(error)
-        except (ValueError, RecursionError):
-            return Trouble("retry", "api-error", "the reply is malformed JSON", lost=True)
+        return _read(response.status_code, response.content, response.headers)
 
     try:
         yield call
     finally:
-        await client.close()
+        await client.aclose()
 
 
-async def _post(client: openai.AsyncOpenAI, path: str, body: Body) -> object:
-    # As bytes, and read as plain JSON: the typed call copies and validates each picture, at three times the CPU.
-    headers = {"Content-Type": "application/json", "Content-Length": str(body.length)}
-    return await client.post(path, content=body, cast_to=object, options={"headers": headers})
+def _address(model: Model, settings: Settings) -> str:
+    if not settings.azure:
+        return f"{settings.base_url}/chat/completions"
+    endpoint = settings.base_url.removesuffix("/openai")
+    deployment = quote(model.checkpoint, safe="")
+    version = quote(settings.api_version, safe="")
+    return f"{endpoint}/openai/deployments/{deployment}/chat/completions?api-version={version}"
 
 
-def _client(settings: Settings) -> openai.AsyncOpenAI:
-    # A redirect is not followed: it would turn the POST into a GET, or send pictures to a host nobody named.
-    http_client = openai.DefaultAioHttpClient(timeout=settings.timeout, follow_redirects=False)
-    common: dict[str, Any] = {"api_key": settings.api_key, "max_retries": 0, "http_client": http_client}
+def _headers(settings: Settings) -> dict[str, str]:
+    """Return what goes with every call; organization and project are those that the openai package reads."""
+    own = {
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "User-Agent": f"vlm-eval/{__version__}",
+    }
     if settings.azure:
-        endpoint = settings.base_url.removesuffix("/openai")
-        return openai.AsyncAzureOpenAI(azure_endpoint=endpoint, api_version=settings.api_version, **common)
-    return openai.AsyncOpenAI(base_url=settings.base_url, **common)
+        return own | {"api-key": settings.api_key}
+    named = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
+    given = {header: os.environ[variable] for header, variable in named.items() if os.environ.get(variable)}
+    return own | {"Authorization": f"Bearer {settings.api_key}"} | given
+
+
+def _read(status: int, content: bytes, headers: Mapping[str, str]) -> Reply | Trouble | Answer:
+    """Read a complete reply. JSON in an error may be wrapped in `error`; a page of another type stays text."""
+    if not 200 <= status < 300:
+        body = _json(content)
+        body = body.get("error", body) if isinstance(body, Mapping) else body
+        return read_status(status, content.decode("utf-8", "replace") if body is None else body, headers)
+    if "json" not in headers.get("content-type", "json"):
+        return Reply(content[:_SHOWN].decode("utf-8", "replace"))
+    body = _json(content)
+    if body is None:
+        return Trouble("retry", "api-error", "the reply is malformed JSON", lost=True)
+    return Reply(body)
+
+
+def _json(content: bytes) -> Any:
+    """Parse JSON; None where it is none, too deep, or no UTF-8."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _broken(error: BaseException) -> Trouble:

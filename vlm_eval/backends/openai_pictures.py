@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from vlm_eval.backends.pictures import read_picture
 from vlm_eval.errors import BadInputError
-from vlm_eval.flow import Prompt, View
+from vlm_eval.flow import Prompt, Request, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,11 @@ class EncodedPicture:
 
     digest: str  # SHA-256 of the picture's bytes
     url: tuple[bytes, bytes] = field(repr=False)  # what stands before the data, and the data in base64
+
+
+def sizes_sent(request: Request) -> tuple[tuple[int, int], ...] | None:
+    """Return width and height of a request's pictures as sent; what a server makes of them it does not tell."""
+    return tuple(view.size for view in request.prompt.views) or None
 
 
 class PictureCache:

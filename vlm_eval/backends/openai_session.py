@@ -11,7 +11,7 @@ from vlm_eval.backends.event_loop import Ask
 from vlm_eval.backends.openai_body import Dialect, encode_body
 from vlm_eval.backends.openai_client import Caller, open_caller
 from vlm_eval.backends.openai_learnt import Learnt
-from vlm_eval.backends.openai_pictures import EncodedPicture, PictureCache
+from vlm_eval.backends.openai_pictures import EncodedPicture, PictureCache, sizes_sent
 from vlm_eval.backends.openai_reply import read_reply
 from vlm_eval.backends.openai_settings import Settings
 from vlm_eval.backends.openai_trouble import Trouble
@@ -76,7 +76,8 @@ class Session:
             result = await self._attempt(request, pictures)
             if isinstance(result, Answer):
                 sent = tuple(picture.digest for picture in pictures)
-                return replace(self._note_answer(request, result), sent=sent, lost=lost)
+                noted = replace(self._note_answer(request, result), sent=sent, lost=lost)
+                return replace(noted, image_sizes=sizes_sent(request))
             lost += result.lost
             if (failure := self._judge(result, attempt, lost)) is not None:
                 return failure
@@ -133,8 +134,8 @@ class Session:
     def _judge(self, trouble: Trouble, attempt: int, lost: int) -> Failure | None:
         """Return the failure that ends a request, None to try again. Raises BackendUnavailable."""
         message = self._clean(trouble.message)
-        lost = trouble.action == "not-found" and not self._learnt.breaker.has_answered
-        if trouble.action == "unavailable" or lost:
+        nowhere = trouble.action == "not-found" and not self._learnt.breaker.has_answered
+        if trouble.action == "unavailable" or nowhere:
             self._give_up(message)
         if not trouble.alive:
             reason = self._learnt.breaker.attempt_failed()

@@ -22,7 +22,8 @@ _SEES_NOTHING = re.compile(
     r"|only supported by certain models|mmproj|not a (vision|multimodal) model",
     re.I | re.S,
 )
-_PRESSED = frozenset({408, 429, 503, 504, 529})
+_PRESSED = frozenset({408, 429, 503, 504, 524, 529})
+_GATEWAY_GAVE_UP = frozenset({504, 524})  # waiting for the model, which may answer, and charge, all the same
 _PICTURE = re.compile(r"image|picture|base64|pixel", re.I)
 _ADAPTABLE = "max_tokens|temperature|seed"
 _REFUSED_PARAMETER = re.compile(
@@ -66,14 +67,15 @@ def read_status(status: int, body: object, headers: Mapping[str, str]) -> Troubl
         return Trouble(
             "retry", "api-error", f"HTTP {status}: redirected to {place}; set base_url to where it ends"
         )
-    kind: FailureKind = "timeout" if status in {408, 504} else "api-error"
+    lost = status in _GATEWAY_GAVE_UP
+    kind: FailureKind = "timeout" if lost or status == 408 else "api-error"
     wait = read_retry_after(headers)
     if 400 <= status < 500 and status not in {408, 409, 425, 429}:
         return Trouble("final", "unsupported", message)
     # A server without eyes (llama-server) says so with a 500, however often it is asked.
     if status == 500 and _SEES_NOTHING.search(everything):
         return Trouble("final", "unsupported", message)
-    return Trouble("retry", kind, message, wait, alive=status == 429, slow_down=status in _PRESSED)
+    return Trouble("retry", kind, message, wait, alive=status == 429, slow_down=status in _PRESSED, lost=lost)
 
 
 def _refused(status: int, body: object, everything: str, message: str) -> Trouble:
