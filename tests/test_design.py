@@ -28,10 +28,13 @@ MAY_IMPORT = {
     "prompting": BASE | {"views"},
     "backends": BASE,
     "scoring": BASE,
+    "synthetic": BASE | {"data", "views", "prompting", "backends", "scoring"},
+    "published": BASE | {"scoring"},
     "runs": BASE | {"data", "views", "prompting", "backends", "scoring"},
     "reports": BASE | {"runs"},
     "quick": BASE | {"runs", "reports", "data", "prompting", "backends"},
-    "cli": BASE | {"runs", "reports", "data", "views", "prompting", "backends", "scoring", "quick"},
+    "cli": BASE
+    | {"synthetic", "published", "runs", "reports", "data", "views", "prompting", "backends", "scoring", "quick"},
     "__init__": None,
 }
 

@@ -18,7 +18,7 @@ Claim = Literal["anomalous", "normal"]
 Role = Literal["query", "reference", "marked"]
 Finish = Literal["stop", "length", "refusal", "content-filter"]
 FailureKind = Literal["api-error", "timeout", "out-of-memory", "bad-input", "unsupported", "not-asked"]
-Purpose = Literal["answer", "score"]
+Purpose = Literal["answer", "score", "sentinel"]
 
 RETRIED: frozenset[FailureKind] = frozenset({"api-error", "timeout", "out-of-memory", "not-asked"})
 """Kinds of failure that are asked again on resume; the others are final."""
@@ -102,6 +102,7 @@ class Sample:
     marking: Recipe = ()  # the steps that draw numbered marks on the query, where no marked picture is given
     marked: Path | None = None  # the same picture with numbered marks
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    auxiliary: Mapping[str, str] = field(default_factory=dict)  # readings and records: what it is -> its value
 
 
 Renderer = Callable[[Path, Recipe], bytes]
@@ -225,6 +226,8 @@ class Answer:
     lost: int = 0  # earlier attempts whose answer may have been made, and charged, but did not arrive
     score_map: bytes | None = None  # of a baseline: npy of scores, rows x columns, over the first query picture
     score_map_digest: str | None = None  # SHA-256 of the map, where the answer is stored and the map is a file
+    image_sizes: tuple[tuple[int, int], ...] | None = None  # width, height after a local processor, else as sent
+    image_tokens: int | None = None  # of the prompt's tokens, those that stand for pictures; of local models
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +237,7 @@ class Failure:
     kind: FailureKind
     message: str
     attempts: int = 1
-    lost: int = 0  # of the attempts: those whose answer may have been made, and charged, but did not arrive
+    lost: int = 0  # attempts, earlier runs' too, whose answer may have been made, and charged, but did not arrive
 
 
 Outcome = Answer | Failure
@@ -263,6 +266,8 @@ class Question:
     marks: Mapping[str, str] = field(default_factory=dict)  # shown marks: "left top right bottom" in pixels, or ""
     round: int = 0
     repeat: int = 0
+    view: int | None = None  # the one view of the item that is shown, from 0; None: all in one prompt
+    span: tuple[float, float] | None = None  # of time that is shown, in the series' or clip's unit; end excluded
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +299,11 @@ class Capabilities:
     yes_no: bool = False  # Generation.yes_no
     beams: bool = False  # Generation.beams above 1
     remote: bool = False  # pictures leave this machine
-    support: bool = False  # reads no words: is shown the query and the normal pictures to compare it with
+    support: bool = False  # a baseline: is shown the query and the normal pictures to compare it with, no prompt
+    least_support: int = 1  # of a baseline: how many normal pictures it needs; 0: it is shown the query alone
+    pair: str | None = (
+        None  # of a baseline that reads a text of normal and one of anomalous pictures: their template
+    )
 
 
 class Backend(Protocol):

@@ -60,13 +60,9 @@ class Run:
 
     def report(self, out: Path | str | None = None) -> "ReportFiles":
         """Print the tables and write tables and figures, by default under `report/` in the run folder."""
-        from rich.console import Console
+        from vlm_eval.reports.whole import show_report
 
-        from vlm_eval.reports.run_info import read_info
-        from vlm_eval.reports.write import write_report
-
-        folder = Path(out) if out else self.folder / "report"
-        return write_report(self.frame(), folder, info=read_info(self.folder), console=Console())
+        return show_report(self.folder, Path(out) if out else None)
 
 
 def run(

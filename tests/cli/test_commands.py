@@ -74,7 +74,7 @@ def test_preview_shows_the_prompt_and_writes_a_contact_sheet(parts, tmp_path):
     sheet = tmp_path / "sheet.png"
     result = call("preview", "--dataset", parts, "--shots", "0,1", "--out", sheet)
     assert "The first image is normal. Please determine whether the second image" in result.output
-    assert "picture 1 (reference)" in result.output
+    assert "picture 1: reference, " in result.output
     assert sheet.stat().st_size > 1000
 
 
@@ -162,3 +162,30 @@ def test_a_run_in_which_all_failed_says_why(parts, tmp_path):
     result = call("run", "--dataset", parts, "--model", "scripted:bad-input", "--out", tmp_path / "run")
     assert result.exit_code == 0, result.output
     assert "Why requests failed:\n  scripted failure (" in result.output
+
+
+def test_a_card_is_shown_as_prose_and_as_the_file_that_it_is():
+    shown = call("datasets", "show", "nab")
+    assert "caveat" in shown.output and "Its labels are criticised" in shown.output
+    assert "number of tweets" in shown.output and "VLM_EVAL_NAB" in shown.output
+    written = call("datasets", "show", "nab", "--yaml")
+    assert written.output.startswith("name: nab\n") and "# NAB's probationary period" in written.output
+
+
+def test_a_check_names_a_broken_file_once_and_counts_in_good_english(parts):
+    (parts / "normal" / "00.png").write_bytes(b"no picture")
+    result = call("datasets", "check", parts)
+    assert result.exit_code == 2
+    (line,) = [line for line in result.output.splitlines() if "cannot be shown" in line]
+    assert line.count("00.png") == 1
+    assert result.output.rstrip().endswith("1 error, 0 warnings")
+
+
+def test_references_and_their_kind_are_flags(parts, tmp_path):
+    out = tmp_path / "run"
+    flags = ("--ablate", "reference", "--reference-kind", "defect", "--out", out)
+    result = call("run", "--dataset", parts, "--model", "scripted:coin", *flags)
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert "task+reference+defect" in (out / "report" / "ablation.csv").read_text()
+    refused = call("run", "--dataset", parts, "--model", "scripted:coin", "--references", "farthest")
+    assert "references: Input should be 'seed' or 'nearest'" in str(refused.exception)

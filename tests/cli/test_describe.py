@@ -52,3 +52,9 @@ def test_a_remote_model_is_refused_where_text_must_stay(run):
 def test_a_part_that_is_not_known_is_explained(run):
     result = invoke(run, "-m", "scripted:yes", "--embed", "all")
     assert "Allowed: accused, sentence, whole" in str(result.exception)
+
+
+def test_a_limit_without_a_price_is_refused_before_anything_is_asked(run):
+    result = invoke(run, "-m", "openai:gpt-4o", "--max-cost", 1)
+    assert isinstance(result.exception, ExperimentError)
+    assert "--max-cost needs the price of openai:gpt-4o" in str(result.exception)

@@ -110,3 +110,37 @@ def test_a_failed_judge_is_an_abstention_and_the_exit_code_says_to_ask_again(run
 def test_what_cannot_be_asked_is_explained(run, arguments, message):
     result = invoke(*(argument.replace("RUN", str(run)) for argument in arguments))
     assert isinstance(result.exception, ExperimentError | InputError) and message in str(result.exception)
+
+
+def test_the_replies_cost_no_more_than_told_counted_over_calls_and_the_rest_is_asked_with_more(
+    run, judge, tmp_path
+):
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(json.dumps({judge: {"input": 100, "output": 1000}}), encoding="utf-8")
+
+    def spent():
+        (database,) = (run / "judges").glob("*/run.sqlite")
+        with Store(database.parent) as store:
+            return store.connection.execute(
+                "SELECT count(*), total(100 * (data ->> 'prompt_tokens') + 1000 * (data ->> 'completion_tokens')) "
+                "/ 1e6 FROM outcome WHERE kind = 'answer'"
+            ).fetchone()
+
+    limits = ("--prices", prices, "--max-tokens", 20)
+    first = invoke(run, "-m", judge, *limits, "--max-cost", 0.1)
+    assert first.exit_code == 3, first.output
+    assert "--max-cost $0.1 would be passed" in " ".join(first.output.split())
+    answered, dollars = spent()
+    assert 0 < answered < 4
+    assert 0.02 < dollars <= 0.1
+    assert invoke(run, "-m", judge, *limits, "--max-cost", 0.1).exit_code == 3
+    assert spent() == (answered, dollars)
+    assert invoke(run, "-m", judge, *limits, "--max-cost", 5).exit_code == 0
+    assert spent()[0] == 4  # the same answer to the same question is judged once
+
+
+def test_a_limit_without_the_judges_price_is_refused_before_anything_is_asked(run):
+    result = invoke(run, "-m", "openai:gpt-4o", "--max-cost", 1)
+    assert isinstance(result.exception, ExperimentError)
+    assert "--max-cost needs the price of openai:gpt-4o" in str(result.exception)
+    assert not (run / "judges").exists()

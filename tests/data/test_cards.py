@@ -11,7 +11,10 @@ from vlm_eval.resources import shipped
 SHIPPED = sorted(file.stem for file in shipped("datasets").glob("*.yaml"))
 NEEDED = {
     *("mvtec-ad", "mvtec-loco", "visa", "mvtec-3d-ad", "deeppcb", "magnetic-tile", "elpv"),
-    *("chest-xray", "retinal-oct", "head-ct", "head-mri", "customizable-vlm"),
+    *("chest-xray", "retinal-oct", "head-ct", "head-mri", "customizable-vlm", "mood", "isic", "hyper-kvasir"),
+    *("ucf-crime", "cctv-accident", "outlier-scatter", "catfish-sales", "real3d-ad", "nab", "ucr-anomaly"),
+    *("ucsd-pedestrian", "cuhk-avenue", "shanghaitech-campus", "bmad", "lad-bench", "robustmad"),
+    "robustmad-pairs",
 }
 MINIMAL = "name: parts\ntitle: Parts\nreader: folders\nlicence: MIT\n"
 
@@ -46,6 +49,20 @@ def test_every_shipped_class_has_a_noun_and_a_standard_to_ask_with(name: str) ->
 def test_the_promised_cards_are_shipped() -> None:
     assert set(SHIPPED) >= NEEDED
     assert set(list_cards()) >= NEEDED
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nab", "Its labels are criticised"),
+        ("isic", "cites the challenge of 2017, but"),
+        ("lad-bench", "generated"),
+    ],
+)
+def test_what_weakens_the_numbers_of_a_card_is_said_where_it_is_seen(name: str, said: str) -> None:
+    card = load_card(name)
+    assert card.caveat is not None and said in card.caveat
+    assert name == "nab" or card.unverified
 
 
 def test_only_quoted_standards_name_a_source() -> None:

@@ -42,7 +42,7 @@ def test_missing_and_damaged_files_are_errors(tmp_path: Path, picture) -> None:
     errors = [entry for entry in found if entry[0] == "error"]
     assert found[: len(errors)] == errors
     assert {entry[1] for entry in errors} == {"t/cut.png", "t/text.png", "t/none.png"}
-    assert "missing or cannot be read" in the_one(found, "none.png")[2]
+    assert the_one(found, "missing or cannot be read")[1] == "t/none.png"
 
 
 def test_a_picture_of_absurd_size_is_an_error(tmp_path: Path, picture, monkeypatch) -> None:
@@ -79,6 +79,17 @@ def test_one_picture_may_be_both_where_the_question_differs(tmp_path: Path, pict
     rows = "image,label,q,n\na.png,0,Is it round?,1\na.png,1,Is it square?,2\n"
     found = messages(write_table(tmp_path, rows, "{question: q, id: n}"))
     assert not [entry for entry in found if entry[0] == "error"]
+
+
+def test_one_picture_listed_in_two_scopes_is_meant_so(tmp_path: Path, picture) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "t.csv").write_text("image,label,part\na.png,0,cap\na.png,1,label\n")
+    card = tmp_path / "mine.yaml"
+    card.write_text(
+        "name: mine\ntitle: Mine\nlicence: MIT\nreader: table\nroot: t.csv\n"
+        "options: {columns: {object_class: part}}\n"
+    )
+    assert not [entry for entry in messages(card) if "same" in entry[2]]
 
 
 def test_a_reference_must_be_of_the_same_class_normal_and_another_picture(tmp_path: Path, picture) -> None:

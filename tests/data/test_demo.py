@@ -11,6 +11,8 @@ from vlm_eval.data.demo import DEMO_VERSION, draw_demo
 from vlm_eval.errors import CardError
 from vlm_eval.flow import Sample
 
+PICTURES = ("part", "series", "depth", "scene")
+RECORDED = ("cloud", "signal", "clip")
 ROWS = ("top", "", "bottom")
 COLUMNS = ("left", "", "right")
 
@@ -48,7 +50,7 @@ def chosen(demo: Dataset, split: str = "test", **wanted: object) -> list[Sample]
 
 def test_it_holds_thirty_items_of_each_kind_half_of_them_anomalous(demo: Dataset) -> None:
     counts = Counter((sample.metadata["kind"], sample.gold.anomalous) for sample in chosen(demo))
-    assert counts == {(kind, gold): 15 for kind in ("part", "series", "depth", "scene") for gold in ("yes", "no")}
+    assert counts == {(kind, gold): 15 for kind in PICTURES + RECORDED for gold in ("yes", "no")}
 
 
 def test_every_class_has_eight_normal_training_items(demo: Dataset) -> None:
@@ -64,6 +66,9 @@ def test_the_kinds_are_asked_about_in_their_domains_wording(demo: Dataset) -> No
         ("series", "time-series", "sensor signal"),
         ("depth", "point-cloud", "surface"),
         ("scene", "industrial", "table scene"),
+        ("cloud", "point-cloud", "surface"),
+        ("signal", "time-series", "sensor signal"),
+        ("clip", "pedestrian", "table scene"),
     }
 
 
@@ -82,15 +87,19 @@ def test_normal_items_have_neither_mask_nor_place(demo: Dataset) -> None:
         assert (sample.gold.masks, sample.gold.place, sample.gold.defect_type) == ((), None, None)
 
 
+def drawn(demo: Dataset, **wanted: object) -> list[Sample]:
+    return [sample for sample in chosen(demo, **wanted) if sample.metadata["kind"] in PICTURES]
+
+
 def test_masks_have_the_pictures_size_and_mark_something(demo: Dataset) -> None:
-    for sample in chosen(demo, anomalous="yes"):
+    for sample in drawn(demo, anomalous="yes"):
         mask = mask_of(sample)
         assert mask.shape == pixels(sample).shape[:2] == (224, 224)
         assert 15 < mask.sum() < 0.6 * mask.size, sample.id
 
 
 def test_the_place_in_words_is_where_the_mask_lies(demo: Dataset) -> None:
-    for sample in chosen(demo, anomalous="yes"):
+    for sample in drawn(demo, anomalous="yes"):
         if sample.gold.defect_type == "misplaced piece":
             continue  # its mask holds the empty seat too
         down, right = (places.mean() / 224 for places in np.nonzero(mask_of(sample)))
@@ -103,7 +112,7 @@ def test_the_place_in_words_is_where_the_mask_lies(demo: Dataset) -> None:
     [("hole", 0.0, 0.15), ("stain", 0.05, 0.5), ("scratch", 0.45, 1.0)],
 )
 def test_a_surface_defect_looks_its_part_inside_its_mask(demo, defect, darkest, brightest) -> None:
-    items = chosen(demo, defect_type=defect)
+    items = drawn(demo, defect_type=defect)
     assert items
     for sample in items:
         assert darkest <= np.median(pixels(sample)[mask_of(sample)]) <= brightest, sample.id
@@ -111,7 +120,7 @@ def test_a_surface_defect_looks_its_part_inside_its_mask(demo, defect, darkest, 
 
 @pytest.mark.parametrize(("defect", "brighter_side"), [("bump", 1), ("dent", -1)])
 def test_light_from_the_top_left_tells_bumps_from_dents(demo, defect, brighter_side) -> None:
-    for sample in chosen(demo, defect_type=defect):
+    for sample in drawn(demo, defect_type=defect):
         grey, (rows, columns) = pixels(sample).mean(axis=-1), np.nonzero(mask_of(sample))
         towards_light = (rows - rows.mean()) + (columns - columns.mean()) < 0
         lit, shaded = (
@@ -277,6 +286,9 @@ def test_the_large_card_differs_from_the_demo_in_numbers_and_seed_only() -> None
         "series": 400,
         "depth": 400,
         "scene": 400,
+        "cloud": 200,
+        "signal": 200,
+        "clip": 200,
     }
     assert large.options["seed"] != demo.options["seed"]
 

@@ -36,6 +36,25 @@ def test_sets_with_and_without_masks_are_read(tmp_path: Path) -> None:
     assert found["RSNA/test/good/h.png"].nouns["this"] == "X-ray image on the chest"
 
 
+def test_sets_in_the_folders_of_their_archives_and_small_letters_are_read(tmp_path: Path) -> None:
+    write(
+        tmp_path / "Liver_AD" / "hist_DIY",
+        "test/good/img/a.png",
+        "test/ungood/img/b.png",
+        "test/ungood/label/b.png",
+    )
+    write(tmp_path / "Chest_AD" / "Chest-RSNA", "test/good/a.png", "test/Ungood/b.png", "val/good/c.png")
+    write(tmp_path / "Histopathology_AD" / "camelyon16_256", "test/good/a.png", "test/Ungood/b.png")
+    data = load_dataset("bmad", root=tmp_path)
+    assert {sample.object_class for sample in data.samples} == {
+        "abdominal CT",
+        "chest x-ray",
+        "lymph node section",
+    }
+    gold = {sample.id: sample.gold.anomalous for sample in data.samples}
+    assert gold["bmad/Liver_AD/hist_DIY/test/ungood/img/b.png"] == "yes" and len(gold) == 6
+
+
 def test_a_root_without_sets_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CardError, match="holds no set"):
         load_dataset("bmad", root=tmp_path)

@@ -50,6 +50,23 @@ def test_templates_as_normal_items_have_no_reference_and_no_place_in_one_shot_ce
         choose_references(samples, 1, 0)
 
 
+def test_boards_can_be_compared_with_the_templates_of_other_boards(pairs: Path) -> None:
+    card = pairs / "boards.yaml"
+    card.write_text(
+        "name: boards\ntitle: Boards\nreader: pairs\nlicence: MIT\nroot: group\noptions: {query: '{id}_test.jpg', "
+        "reference: '{id}_temp.jpg', templates_as_normal: true, own_reference: false, training_templates: 1}\n",
+        encoding="utf-8",
+    )
+    bank, board, template = load_dataset(card).samples
+    assert (bank.split, bank.gold.anomalous, bank.sources[0].name) == ("train", "no", "00041000_temp.jpg")
+    assert (board.split, board.gold.anomalous) == ("test", "yes")
+    assert (template.split, template.gold.anomalous) == ("test", "no")
+    assert board.group == template.group != bank.group
+    assert board.references == template.references == ()
+    chosen = choose_references([bank, board, template], 1, 0)
+    assert chosen.by_class == {"object": bank.sources}
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [("1 2 3\n", "'1 2 3' is no box"), ("a b c d 1\n", "is no box"), ("1 2 3 4 9\n", "box class '9'.*1, 2, 3")],

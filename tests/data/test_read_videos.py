@@ -120,7 +120,7 @@ def test_ucf_crime_names_the_event_of_each_window(ucf) -> None:
 
 def test_only_whole_normal_videos_serve_as_references(ucf) -> None:
     card = card_with(ucf, "ucf-crime", length=20)
-    with pytest.raises(CardError, match="0 normal items in its test split, but 1 references"):
+    with pytest.raises(CardError, match="0 normal items in its test split, but 1 reference is asked for"):
         choose_references(load_dataset(card, root=ucf).samples, 1, 0)
     normal = ucf / "Videos" / "Training_Normal_Videos_Anomaly" / "Normal_Videos001_x264.mp4"
     write_video(normal, 20, 30, grey=3)

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,9 +120,21 @@ def test_items_with_references_of_their_own_take_none_from_the_pool() -> None:
 
 def test_a_class_with_too_few_normal_items_is_refused_by_name() -> None:
     with pytest.raises(
-        CardError, match="mine: class 'bolt' has 0 normal items in its test split, but 1 references"
+        CardError, match="mine: class 'bolt' has 0 normal items in its test split, but 1 reference is asked for"
     ):
         choose_references([*items("nut", 5, 5), *items("bolt", 0, 5)], 1, 0)
+
+
+def test_a_class_with_one_item_too_few_says_how_many_there_are_and_where() -> None:
+    training = [replace(one, split="train") for one in items("nut", 2, 0)]
+    tested = [replace(one, id=f"{one.id}-t") for one in items("nut", 9, 9)]
+    with pytest.raises(
+        CardError,
+        match=r"2 normal items in its training split, but 3 references are .*or support\)\. Ask for 2",
+    ):
+        choose_references([*training, *tested], 3, 0)
+    with pytest.raises(CardError, match=r"There is no training split, so normal test items would serve"):
+        choose_references(items("nut", 1, 5), 2, 0)
 
 
 def test_no_shots_need_no_normal_items() -> None:

@@ -70,6 +70,24 @@ def test_no_change_at_all_is_bounded_and_not_an_interval_of_no_width() -> None:
     assert effect.p_value == 1.0
 
 
+def test_classes_of_one_item_each_are_as_uncertain_as_one_class_of_as_many() -> None:
+    differences = np.array([[1.0] * 3 + [0] * 9])
+    drawn = Sampling(np.arange(12), np.arange(12))
+    effect = main_effect(differences, np.arange(12), drawn).difference
+    pooled = main_effect(differences, np.zeros(12, dtype=np.int64), single_items(12)).difference
+    assert effect.value == pytest.approx(0.25)
+    assert (effect.low, effect.high) == pytest.approx((pooled.low, pooled.high), abs=0.02)
+
+
+def test_a_class_within_one_cluster_adds_its_distance_from_the_others() -> None:
+    differences = np.array([[0.0, 0, 1, 0, 0, 1, 1]])
+    parts = np.array([0, 0, 1, 2, 2, 3, 3])  # the last two items share a cluster
+    drawn = Sampling(np.array([0, 1, 2, 3, 4, 5, 5]), np.array([0, 0, 1, 2, 2, 3]))
+    effect = main_effect(differences, parts, drawn)
+    assert effect.difference.value == pytest.approx(0.5)
+    assert effect.standard_error == pytest.approx((2 * (0.25 * 0.5) ** 2) ** 0.5)
+
+
 def test_one_cluster_gives_a_difference_without_interval_or_test() -> None:
     drawn = Sampling(np.zeros(4, dtype=np.int64), np.zeros(1, dtype=np.int64))
     effect = main_effect(np.array([[1.0, 0, 0, 1]]), np.zeros(4, dtype=np.int64), drawn)

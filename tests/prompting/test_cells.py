@@ -70,3 +70,31 @@ def test_an_impossible_level_is_named(factors, message):
 
 def test_a_wording_can_be_named_where_one_prompt_is_asked_for():
     assert read_ingredients({"class": 1, "wording": "terse"}) == Ingredients(class_info=True, wording="terse")
+
+
+def test_readings_and_kinds_of_references_are_told_where_they_are_on():
+    cells = factorial({"auxiliary": [0, 1], "reference": [0, 2], "reference_kind": ["normal", "defect"]})
+    assert [cell.name for cell in cells] == [
+        "task",
+        "task+reference2",
+        "task+reference2+defect",
+        "task+auxiliary",
+        "task+reference2+auxiliary",
+        "task+reference2+auxiliary+defect",
+    ]
+    assert "auxiliary" not in cells[0].ingredients.levels()
+    assert cells[-1].ingredients.levels()["reference_kind"] == "defect"
+    assert ablation_levels(["reference_kind"]) == {"reference": [1], "reference_kind": ["normal", "defect"]}
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        ({"reference_kind": ["normal", "defect"]}, "reference_kind is in the grid, but no cell shows a reference"),
+        ({"reference": [1], "reference_kind": ["bad"]}, "allowed are normal and defect"),
+        ({"auxiliary": [2]}, "allowed are off and on"),
+    ],
+)
+def test_kinds_and_readings_take_their_own_levels_only(factors, message):
+    with pytest.raises(ExperimentError, match=message):
+        factorial(factors)

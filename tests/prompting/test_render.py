@@ -232,3 +232,28 @@ def test_an_unknown_wording_and_one_that_changes_nothing_are_refused(tmp_path):
         render_prompt(sample(), Ingredients(wording="mine"), layout="vqa", prompts=[tmp_path])
     with pytest.raises(PromptError, match="changes nothing"):
         render_prompt(sample(question="What is it?"), Ingredients(wording=1), layout="vqa")
+
+
+def test_an_example_of_a_defect_is_called_anomalous_in_every_domain():
+    from dataclasses import replace
+
+    normal, defect = (Ingredients(shots=1, class_info=True, reference_kind=kind) for kind in ("normal", "defect"))
+    for domain in ("industrial", "medical", "pedestrian", "time-series", "point-cloud"):
+        one = sample(
+            domain=domain, nouns={"noun": "bottle", "plural": "bottles", "of": "bottle", "this": "bottle"}
+        )
+        shown = replace(one, references=(Path("r.png"),))
+        said, usual = (render_prompt(shown, held).text for held in (defect, normal))
+        verb = "are" if domain == "pedestrian" else "is"
+        assert f" {verb} normal. " in usual
+        assert said == usual.replace(f" {verb} normal. ", f" {verb} anomalous. ")
+
+
+def test_readings_stand_before_the_question_and_name_their_picture():
+    one = sample(auxiliary={"oven temperature in °C": "212", "line": "3"})
+    text = render_prompt(one, Ingredients(auxiliary=True)).text
+    assert text.startswith("Recorded with the image: oven temperature in °C: 212; line: 3. Please determine")
+    marked = render_prompt(one, Ingredients(auxiliary=True, marks=True)).text
+    assert "Recorded with the first image: oven" in marked
+    with pytest.raises(PromptError, match="'readings' is undefined"):
+        render_prompt(sample(), Ingredients(auxiliary=True))

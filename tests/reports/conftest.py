@@ -172,3 +172,28 @@ def browser():
         opened = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield opened
         opened.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open a page and, in the end, insist on a console without a word."""
+    said, contexts = [], []
+
+    def open_it(path, anchor="", size=None, scheme="light"):
+        context = browser.new_context(
+            viewport=size or {"width": 1280, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
+        page.goto(f"{path.as_uri()}{anchor}")
+        # Before it has painted, Chromium throws keystrokes away.
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert said == []

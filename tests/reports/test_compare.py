@@ -2,14 +2,16 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
 
 from vlm_eval.errors import InputError
-from vlm_eval.reports.compare import KINDS, Address, compare, parse_address
+from vlm_eval.reports.compare import KINDS, Address, compare, find_name, parse_address
 from vlm_eval.reports.compare_table import pair_note
 from vlm_eval.reports.html_compare import write_comparison
 from vlm_eval.reports.html_read import read_run
@@ -108,12 +110,52 @@ def test_repeats_that_disagree_are_between(frame_of, info):
     ("one", "other", "message"),
     [
         (address("nope"), address(), r"holds no cell 'nope'\. It holds task, task\+reference"),
-        (address("task"), address(model="nope"), "holds no model 'nope'"),
+        (address("task+refrence"), address(), r"Did you mean 'task\+reference'\? It holds task, task\+reference"),
+        (address("task"), address(model="nope"), r"holds no model 'nope'\. It holds pocket-llava \(toy\)\."),
     ],
 )
 def test_an_address_that_selects_nothing_says_what_there_is(frame, one, other, message):
     with pytest.raises(InputError, match=message):
         compare(frame, frame, one, other)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("pocket-llava", "pocket-llava (toy)"),
+        ("Pocket-LLaVA", "pocket-llava (toy)"),
+        ("gpt-4o", "openai:gpt-4o"),
+        ("llava-1.5-7b-hf", "llava:llava-hf/llava-1.5-7b-hf"),
+        ("llava-hf/llava-1.5-7b-hf", "llava:llava-hf/llava-1.5-7b-hf"),
+        ("openai:gpt-4o-mini", "openai:gpt-4o-mini"),
+    ],
+)
+def test_a_model_is_found_by_the_name_that_people_type(typed, meant):
+    names = ["pocket-llava (toy)", "openai:gpt-4o", "openai:gpt-4o-mini", "llava:llava-hf/llava-1.5-7b-hf"]
+    assert find_name(typed, names, "model", Path("run")) == meant
+
+
+def test_a_name_of_several_models_is_not_guessed():
+    with pytest.raises(
+        InputError, match=r"several models 'gpt-4o': openai:gpt-4o, azure:gpt-4o\. Write one in full"
+    ):
+        find_name("gpt-4o", ["openai:gpt-4o", "azure:gpt-4o"], "model", Path("run"))
+    with pytest.raises(InputError, match=r"holds no cell 'x'\. It holds cell0, .*cell19 and 10 more\."):
+        find_name("x", [f"cell{number}" for number in range(30)], "cell", Path("run"))
+
+
+def test_ingredients_of_a_cell_may_stand_in_another_order(frame_of, info):
+    frame = frame_of(cells=info["cells"][-2:], classes=("part",), per_class=6)
+    one, other = address("task+standard+class", "pocket-llava"), address("TASK+reference+class+standard")
+    (pair,) = compare(frame, frame, one, other).pairs
+    assert (pair.first[1], pair.second[1]) == ("task+class+standard", "task+class+standard+reference")
+
+
+def test_models_with_scores_of_several_sources_are_compared_by_their_claims(frame):
+    other = frame.assign(model="other", score_source="votes", anomaly_score=0.5)
+    both = pd.concat([frame.assign(score_source="yes-no"), other], ignore_index=True)
+    (pair,) = compare(both, both, address("task", "pocket-llava"), address("task", "other")).pairs
+    assert pair.count("both right") + pair.count("both wrong") == 60
 
 
 def test_other_data_and_other_cells_cannot_be_compared(frame, frame_of, info):

@@ -20,29 +20,6 @@ def page_file(run_of, tmp_path_factory) -> Path:
     return target
 
 
-@pytest.fixture
-def open_page(browser):
-    """Open a page and, in the end, insist on a console without a word."""
-    said, contexts = [], []
-
-    def open_it(path, anchor="", size=LAPTOP, scheme="light"):
-        context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
-        page.goto(f"{path.as_uri()}{anchor}")
-        # Before it has painted, Chromium throws keystrokes away.
-        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
-    assert said == []
-
-
 def count_of(page):
     return int(page.locator("#count").inner_text().split()[0].replace(",", ""))
 

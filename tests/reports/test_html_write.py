@@ -17,7 +17,7 @@ from vlm_eval.flow import Failure
 from vlm_eval.reports import html_panel, html_write
 from vlm_eval.reports.html_confusion import place
 from vlm_eval.reports.html_panel import read_numbers
-from vlm_eval.reports.html_pictures import Pictures
+from vlm_eval.reports.html_pictures import Pictures, draw_region
 from vlm_eval.reports.html_text import breakable, island, visible
 from vlm_eval.reports.html_words import summary
 from vlm_eval.reports.html_write import select, write_page
@@ -199,8 +199,8 @@ def test_the_summary_counts_what_makes_no_claim_and_what_failed(frame_of, fail_a
     (panel,) = read_panels(frame, [])
     text = dict(summary(read_numbers(panel, info, run=0, folder=tmp_path, number=0)))
     silent = int((frame["verdict"].isna() & (frame["status"] == "answered")).sum())
-    assert f"{silent} of {len(frame) - 7} answers make no claim" in text["Missing"]
-    assert "7 requests failed (7 timeout)" in text["Missing"]
+    assert f"{silent} of {len(frame) - 7} answers make no claim" in text["Unanswered"]
+    assert "7 requests failed (7 timeout)" in text["Unanswered"]
     assert "a pocket model of a few megabytes" in text["Toy"]
 
 
@@ -224,7 +224,7 @@ def test_a_huge_grid_is_bounded(frame_of, monkeypatch, tmp_path):
     numbers = read_numbers(panel, {"cells": cells}, run=0, folder=tmp_path, number=0)
     assert len(numbers.panel.cells) == 20 and numbers.all_cells == 300
     assert numbers.effects == [] and "300 cells" in numbers.notes[0]
-    assert "best of 300 on these very items, so that is too high" in dict(summary(numbers))["Found"]
+    assert "best of 300 on these very items, so that is too high" in dict(summary(numbers))["How sure"]
     kept = {result.cell: result.measures["accuracy_pooled"].value for result in numbers.results}
     right = (
         (frame["verdict"] == frame["gold"].map({"yes": "anomalous", "no": "normal"})).groupby(frame["cell"]).mean()
@@ -272,7 +272,7 @@ def test_a_region_becomes_a_see_through_picture(tmp_path):
     region[100:110, 200:400] = True
     Image.fromarray(region).save(tmp_path / "1.png")
     pictures = Pictures()
-    pictures.add(tmp_path / "1.png", region=True)
+    pictures.add(tmp_path / "1.png", draw_region)
     (url,) = pictures.inline(10_000)
     (tmp_path / "out.png").write_bytes(base64.b64decode(url.split(",")[1]))
     with Image.open(tmp_path / "out.png") as picture:

@@ -154,7 +154,7 @@ def test_a_gate_and_a_comparison_leave_baselines_out_and_refuse_them_by_name(fol
 def test_a_page_tells_the_ranking_of_a_baseline_and_no_accuracy(folder, tmp_path):
     page = write_page([folder], tmp_path / "page.html")
     (words,) = [text for text in page.summaries if text.startswith(BASELINE)]
-    assert "its scores have an AUROC of" in words and "accuracy" not in words
+    assert "ranks the items by a score" in words and "accuracy" not in words
 
 
 def test_a_run_without_score_maps_has_no_pixel_file(parts, tmp_path):

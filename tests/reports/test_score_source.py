@@ -1,5 +1,6 @@
 import pytest
 
+from vlm_eval.errors import InputError
 from vlm_eval.reports.measures import measure
 from vlm_eval.reports.panel import read_panels
 from vlm_eval.reports.score_source import score_source, votes_note
@@ -19,7 +20,9 @@ def test_the_source_of_the_scores_is_named_in_words(frame_of):
 def test_scores_of_two_sources_of_one_model_are_an_error(frame_of):
     frame = frame_of(per_class=4)
     frame["score_source"] = ["votes", "yes-no"] * (len(frame) // 2)
-    with pytest.raises(ValueError, match="several sources, votes, yes-no"):
+    with pytest.raises(
+        InputError, match=r"toy\): its scores come from several sources, votes, yes-no.*--score-source"
+    ):
         score_source(frame)
 
 

@@ -56,7 +56,7 @@ def test_every_file_is_written_and_every_figure_opens(told):
     _, files = told
     tables = {"ablation", "effects", "items", "outcomes", "confusion_verdict", "confusion_defect"}
     tables |= {"choice", "classes", "defect_types", "interactions", "no_claims", "operating_points"}
-    tables |= {"cost", "outcomes_by_class", "risk_coverage", "triage", "variance"}
+    tables |= {"by_defect_type", "cost", "outcomes_by_class", "risk_coverage", "triage", "variance"}
     pictures = {"ablation", "confusion_verdict_pocket-llava-toy", "confusion_defect_pocket-llava-toy"}
     expected = {f"{name}.csv" for name in tables} | {f"{name}.png" for name in pictures}
     assert {path.name for path in files.folder.iterdir()} == expected

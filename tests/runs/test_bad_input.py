@@ -1,8 +1,12 @@
 """One bad file is one failed item; a full disk loses nothing that was answered."""
 
+import contextlib
+import json
+import sqlite3
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -54,6 +58,105 @@ def test_a_row_that_names_a_missing_file_fails_alone(parts, tmp_path):
     frame = read_frame(tmp_path / "run")
     assert list(frame["status"]).count("answered") == 2
     assert list(frame["failure"].dropna()) == ["bad-input"]
+
+
+CARD = """
+name: odd
+title: Files as they should not be
+reader: table
+root: .
+licence: none
+modality: {modality}
+views: {views}
+options: {{file: items.csv}}
+classes: {{thing: {{nouns: {{noun: thing, plural: things}}}}}}
+"""
+CLOUD = {
+    "sound.xyz": ("\n".join(f"{n} {n % 7} {n % 3}" for n in range(90)), None),
+    "one.xyz": ("1 2 3", None),
+    "some-not-finite.xyz": ("1 2 3\nnan 1 inf\n4 5 9\n7 1 2", None),
+    "not-a-corner.obj": ("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3", None),
+    "empty.xyz": ("", "holds no points"),
+    "not-finite.xyz": ("nan nan nan\ninf 0 0", "none with finite coordinates"),
+    "far.xyz": ("1e300 0 0\n-1e300 0 0", "none with finite coordinates"),
+    "faces.obj": ("f 1 2 3", "has no points"),
+    "liar.ply": (
+        "ply\nformat ascii 1.0\nelement vertex 9\nproperty float x\nproperty float y\nproperty float z\n"
+        "end_header\n1 2 3\n",
+        "states 9 points and faces in its header but holds 1",
+    ),
+    "missing.ply": (None, "cannot be read"),
+}
+SERIES = {
+    "sound.csv": ("t,v\n0,1\n1,3\n2,2", None),
+    "one.csv": ("t,v\n0,1", None),
+    "unsorted.csv": ("t,v\n3,1\n0,2\n3,5", None),
+    "constant.csv": ("t,v\n0,7\n1,7\n2,7", None),
+    "empty.csv": ("", "is empty"),
+    "no-rows.csv": ("t,v\n", "has no rows"),
+    "no-values.csv": ("t,v\n0,nan\n1,\n", "no finite value"),
+    "no-times.csv": ("t,v\nnan,1\n,2\n", "no time in the column"),
+    "words.csv": ("t,v\nyesterday,1\n", "neither a number nor a date"),
+    "missing.csv": (None, "cannot be read"),
+}
+MARKED = {
+    "sound.png": ("sound", None),
+    "everything.png": ("everything", None),
+    "nothing.png": ("nothing", "no region to mark"),
+    "small.png": ("small", "is 4 x 4 pixels, the picture 40 x 40"),
+    "text.png": ("text", "is not a picture"),
+    "missing.png": (None, "cannot be read"),
+}
+
+
+def odd_run(root, modality, views, **more):
+    """Ask about every file in a folder; return failure and message by file."""
+    names = sorted(more.pop("names"))
+    (root / "items.csv").write_text("\n".join(["image,label", *(f"{name},0" for name in names)]))
+    (root / "odd.yaml").write_text(CARD.format(modality=modality, views=views))
+    keys = {"dataset": "odd", "datasets": [str(root)], "models": ["scripted:no"], "yes_no": False, **more}
+    execute(make_plan(parse_experiment(keys, "test"), datasets=[root]), root / "run")
+    table = recorded_failures(root / "run")
+    return {name: table.get(f"odd/{name}") for name in names}
+
+
+def recorded_failures(folder):
+    with contextlib.closing(sqlite3.connect(folder / "run.sqlite")) as store:
+        rows = store.execute(
+            "SELECT sample_id, kind, outcome.data FROM ask JOIN sample ON sample.id = ask.sample "
+            "JOIN outcome USING (request)"
+        ).fetchall()
+    return {name: None if kind == "answer" else json.loads(data)["message"] for name, kind, data in rows}
+
+
+@pytest.mark.parametrize(
+    ("modality", "views", "files"),
+    [("point-cloud", "{project: {}}", CLOUD), ("time-series", "{plot: {}}", SERIES)],
+)
+def test_each_odd_file_is_a_picture_or_a_failure_with_what_is_wrong(tmp_path, modality, views, files):
+    pytest.importorskip("trimesh")
+    for name, (content, _) in files.items():
+        if content is not None:
+            (tmp_path / name).write_text(content)
+    found = odd_run(tmp_path, modality, views, names=files)
+    for name, (_, said) in files.items():
+        assert found[name] is None if said is None else said in found[name], (name, found[name])
+
+
+def test_masks_that_cover_nothing_or_everything_fail_or_show_and_the_run_goes_on(tmp_path):
+    (tmp_path / "m").mkdir()
+    masks = {"sound": np.eye(40) > 0, "everything": np.ones((40, 40)) > 0, "nothing": np.zeros((40, 40)) > 0,
+             "small": np.ones((4, 4)) > 0}  # fmt: skip
+    for name, (kind, _) in MARKED.items():
+        Image.new("RGB", (40, 40), (len(name), 90, 90)).save(tmp_path / name)
+        if kind in masks:
+            Image.fromarray(masks[kind]).save(tmp_path / "m" / name)
+        elif kind == "text":
+            (tmp_path / "m" / name).write_text("no picture")
+    given = {"regions": "masks", "path": "m/{stem}.png"}
+    found = odd_run(tmp_path, "image", "{}", names=MARKED, marks=given, grid={"marks": [1]})
+    for name, (_, said) in MARKED.items():
+        assert found[name] is None if said is None else said in found[name], (name, found[name])
 
 
 def test_a_damaged_run_folder_is_named_with_the_remedy(parts, tmp_path):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from vlm_eval.backends.budget import Budget
+from vlm_eval.backends.prices import Prices
 from vlm_eval.backends.registry import parse_model
 from vlm_eval.backends.scripted import ScriptedBackend
 from vlm_eval.errors import BackendUnavailable
@@ -107,3 +109,31 @@ def test_a_line_that_a_kill_cut_off_is_made_anew(run):
     plan, result, _ = describe(run, toy)
     assert (plan.known, result.written) == (1, 1)
     assert len(answer_descriptions(run)) == 2
+
+
+def test_what_a_budget_does_not_hold_is_left_to_the_next_call(run):
+    backend = Describing(lambda request: Answer("a line", prompt_tokens=100, completion_tokens=3))
+    spec = parse_model("scripted:yes")
+    prices = Prices.model_validate({"scripted:yes": {"input": 1000, "output": 1000}})
+    first = describe_texts(
+        plan_descriptions(run, spec),
+        open_with=lambda spec, scratch: backend,
+        budget=Budget(prices, max_cost=0.3),
+    )
+    assert (first.written, first.open, len(backend.asked)) == (1, 1, 1)
+    assert "--max-cost $0.3 would be passed" in first.unavailable
+    rest = describe_texts(
+        plan_descriptions(run, spec), open_with=lambda spec, scratch: backend, budget=Budget(prices)
+    )
+    assert (rest.written, rest.open, len(backend.asked)) == (1, 0, 2)
+
+
+def test_nothing_is_described_after_the_time_is_over(run):
+    backend = Describing(toy)
+    clock = iter([0.0, 61.0]).__next__
+    plan = plan_descriptions(run, parse_model("scripted:yes"))
+    result = describe_texts(
+        plan, open_with=lambda spec, scratch: backend, budget=Budget(max_minutes=1, clock=clock)
+    )
+    assert (result.written, result.open, backend.asked) == (0, 2, [])
+    assert "--max-minutes 1 is over" in result.unavailable

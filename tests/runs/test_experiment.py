@@ -106,11 +106,12 @@ def test_what_flags_can_say_a_file_can_say_too():
             "model": "openai:gpt-4o",
             "ablate": "class,reference",
             "concurrency": 16,
+            "threads": 2,
             "out": "runs/x",
         },
         "x",
     )
-    assert experiment.models[0].options == {"concurrency": 16}
+    assert experiment.models[0].options == {"concurrency": 16, "threads": 2}
     assert len(experiment.cells()) == 4
     assert experiment.out == "runs/x"
 

@@ -20,6 +20,7 @@ from vlm_eval.runs.plan import make_plan
 from vlm_eval.runs.plan_writer import Ask
 from vlm_eval.runs.review import ReviewLog
 from vlm_eval.runs.runner import execute
+from vlm_eval.runs.sentinels import read_sentinels
 from vlm_eval.runs.shard import Shard
 from vlm_eval.runs.store import Store
 
@@ -257,3 +258,21 @@ def test_what_people_read_in_a_shard_is_not_taken_for_a_reading_of_all(parts, tm
         merged = ReviewLog(store)
         merged.read()
     assert merged.said == {}
+
+
+def test_budgets_of_the_shards_are_pointed_out_with_what_they_allow_together(parts, tmp_path):
+    merged = merge_runs(run_shards(parts, tmp_path, 2, max_cost=1.5), tmp_path / "merged")
+    (note,) = [note for note in merged.notes if "max-cost" in note]
+    assert "held for each of 2 runs by itself" in note
+    assert "up to $3.00" in note
+    plain = merge_runs(run_shards(parts, tmp_path / "plain", 2), tmp_path / "plain" / "merged")
+    assert not [note for note in plain.notes if "max-cost" in note]
+
+
+def test_sentinels_of_every_shard_come_along_each_with_both_its_answers(parts, tmp_path):
+    merged = merge_runs(run_shards(parts, tmp_path, 3, sentinels=6), tmp_path / "merged")
+    assert merged.open == 0
+    with Store(tmp_path / "merged") as store:
+        found = read_sentinels(store)
+    assert len(found) == 2 * 6  # of two models
+    assert all(one.first and one.last for one in found)

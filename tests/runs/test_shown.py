@@ -88,3 +88,29 @@ def test_one_view_more_than_a_model_takes_is_refused_in_the_plan(tmp_path) -> No
     }
     with pytest.raises(Exception, match=r"shows 4 pictures, but .* takes at most 1"):
         make_plan(parse_experiment(experiment, "test"))
+
+
+@pytest.fixture
+def mixed(sample, tmp_path) -> list[Sample]:
+    (tmp_path / "s.csv").write_text("time,value\n1,2\n2,3\n")
+    series = Sample("c/s", "c", "time-series", (tmp_path / "s.csv",), "s", Gold("no"), "c/s")
+    return [sample, series]
+
+
+def test_where_items_are_of_several_modalities_a_step_that_reads_a_file_is_for_those_of_its_own(mixed) -> None:
+    picture, series = as_shown(mixed, {"plot": {"size": 200}, "blur": {}}, None)
+    assert [step.operation for step in picture.recipe] == ["blur"]
+    assert [step.operation for step in series.recipe] == ["plot", "blur"]
+
+
+def test_a_step_for_which_there_is_no_item_is_refused(mixed) -> None:
+    with pytest.raises(
+        ExperimentError, match=r"'dicom' is for items of the modality medical.* image, time-series"
+    ):
+        as_shown(mixed, {"dicom": {}}, None)
+
+
+def test_the_choice_of_items_changes_nothing_about_how_they_are_shown(mixed) -> None:
+    (alone,) = as_shown(mixed, {"plot": {}, "resize": {"size": 100}}, {}, lambda samples: samples[:1])
+    assert [step.operation for step in alone.recipe] == ["resize"]
+    assert alone.metadata["marks"] == 9

@@ -1,5 +1,6 @@
 """`vlm-eval datasets`: the cards and the data behind them."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -14,32 +15,31 @@ app = typer.Typer(help="List, show and check data sets.", no_args_is_help=True)
 def list_datasets(datasets: options.CardsFlag = None) -> None:
     """List every card, with what it holds and its licence."""
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
+    from vlm_eval.cli.datasets_work import card_table
     from vlm_eval.data.cards import list_cards, load_card
 
     search = tuple(datasets or ())
-    table = Table(title="Data sets", title_justify="left")
-    for column in ("name", "what it is", "classes", "domain", "licence"):
-        table.add_column(column, overflow="fold", justify="right" if column == "classes" else "left")
-    for name in list_cards(search):
-        card = load_card(name, search)
-        classes = str(len(card.classes)) if card.classes else "-"
-        table.add_row(Text(card.name, "bold"), Text(card.title), classes, Text(card.domain), Text(card.licence))
-    Console().print(table)
+    Console().print(card_table([load_card(name, search) for name in list_cards(search)]))
 
 
 @app.command("show")
-def show_dataset(name: str, datasets: options.CardsFlag = None) -> None:
-    """Show a card: where its data is, its licence, classes and normal standards."""
-    import yaml
+def show_dataset(
+    name: str,
+    as_file: Annotated[bool, typer.Option("--yaml", help="Print the card's file, to copy and change it.")] = False,
+    datasets: options.CardsFlag = None,
+) -> None:
+    """Show a card: where its data is, its licence, what to beware of, classes and normal standards."""
+    from rich.console import Console
 
-    from vlm_eval.data.cards import load_card
+    from vlm_eval.cli.datasets_work import print_card
+    from vlm_eval.data.cards import find_card, load_card
 
-    card = load_card(name, tuple(datasets or ()))
-    content = card.model_dump(mode="json", exclude_defaults=True)
-    typer.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
+    search = tuple(datasets or ())
+    if as_file:
+        typer.echo(find_card(name, search).read_text(encoding="utf-8"), nl=False)
+    else:
+        print_card(load_card(name, search), Console())
 
 
 @app.command("check")
@@ -61,6 +61,8 @@ def check_dataset(
     for finding in findings:
         where = f"{finding.sample_id}: " if finding.sample_id else ""
         console.print(Text.assemble((finding.level, styles[finding.level]), f"  {where}{finding.message}"))
-    errors = sum(finding.level == "error" for finding in findings)
-    console.print(Text(f"{errors} errors, {sum(finding.level == 'warning' for finding in findings)} warnings"))
+    counts = Counter(finding.level for finding in findings)
+    errors = counts["error"]
+    told = (f"{counts[level]} {level}{'' if counts[level] == 1 else 's'}" for level in ("error", "warning"))
+    console.print(Text(", ".join(told)))
     raise typer.Exit(2 if errors else 0)

@@ -26,6 +26,13 @@ def describe(
     base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server (or OPENAI_BASE_URL).")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Requests in flight, for remote models.")] = None,
     max_tokens: Annotated[int, typer.Option(help="Longest description, in tokens.")] = 64,
+    prices: Annotated[
+        Path | None, typer.Option(help="Price file (YAML): USD per million tokens by model.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Most USD that this call may cost; needs --prices.")
+    ] = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Ask nothing new after so many minutes.")] = None,
     prompts: options.PromptsFlag = None,
 ) -> None:
     """Have a model describe each distinct text that answers accuse; asked once, kept in RUN/descriptions.jsonl."""
@@ -33,6 +40,7 @@ def describe(
     from vlm_eval.backends.registry import parse_model
     from vlm_eval.errors import ExperimentError
     from vlm_eval.runs.describe import describe_texts, plan_descriptions
+    from vlm_eval.runs.spending import set_limits
     from vlm_eval.scoring.passages import PARTS
 
     part = next((known for known in PARTS if known == embed), None)
@@ -44,11 +52,12 @@ def describe(
         raise ExperimentError(
             f"--local-only is given, but {model} would send text to {host}. Choose another model."
         )
+    budget = set_limits([spec], prices, max_cost, max_minutes)
     plan = plan_descriptions(run, spec, part=part, prompts=tuple(prompts or ()), max_tokens=max_tokens)
     _say_plan(plan, host)
     if dry_run:
         return
-    result = describe_texts(plan)
+    result = describe_texts(plan, budget=budget)
     _say_result(result)
     raise typer.Exit(3 if result.open else 0)
 

@@ -39,6 +39,10 @@ def judge(
     prices: Annotated[
         Path | None, typer.Option(help="Price file (YAML): USD per million tokens by model.")
     ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Most USD that these replies may cost; needs --prices.")
+    ] = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Ask nothing new after so many minutes.")] = None,
     prompts: options.PromptsFlag = None,
 ) -> None:
     """Have a model grade stored answers by a rubric, or say which of two answers is better, in both orders.
@@ -63,6 +67,8 @@ def judge(
         prices,
         dry_run,
         local_only,
+        max_cost,
+        max_minutes,
     )
     second = other or against
     code = compare_cells(run, second, order, human) if second else grade_run(run, order, parts, human)

@@ -28,6 +28,7 @@ from vlm_eval.runs.judge import (
 )
 from vlm_eval.runs.judge_grades import agreement_with_people, compare_pairs, keep_grades, read_grades_of
 from vlm_eval.runs.judge_replies import JudgeResult, forecast_judging, run_judge
+from vlm_eval.runs.spending import set_limits
 from vlm_eval.runs.store import Ask
 from vlm_eval.scoring.human import read_human_verdicts
 from vlm_eval.scoring.judge_reading import CRITERIA, Criterion
@@ -53,6 +54,8 @@ class Order:
     prices: Path | None
     dry_run: bool
     local_only: bool
+    max_cost: float | None = None
+    max_minutes: float | None = None
 
     @property
     def name(self) -> str:
@@ -137,15 +140,16 @@ def _ask(kept: Path, order: Order, asks: Callable[[], Iterable[Ask]]) -> JudgeRe
         raise ExperimentError(
             f"--local-only is given, but {order.name} would send answers to {host}. Choose another judge."
         )
+    budget = set_limits([order.spec], order.prices, order.max_cost, order.max_minutes)
     console = Console()
     if order.dry_run:
         console.print(Text("A dry run asks nothing."))
-    for line in forecast_lines(forecast_judging(kept, order.spec, asks(), _prices(order))):
+    for line in forecast_lines(forecast_judging(kept, order.spec, asks(), budget.prices)):
         console.print(Text(line), soft_wrap=True)
     if order.dry_run:
         return None
     check(order.spec)
-    return run_judge(kept, order.spec, asks())
+    return run_judge(kept, order.spec, asks(), budget=budget)
 
 
 def _prices(order: Order) -> Prices | None:

@@ -19,6 +19,8 @@ from vlm_eval.cli import (
     review,
     run,
     score,
+    select,
+    synthesize,
 )
 from vlm_eval.errors import BackendUnavailable, VlmEvalError
 
@@ -40,6 +42,8 @@ app.command("judge")(judge.judge)
 app.command("report")(report.report)
 app.command("review")(review.review)
 app.command("compare")(compare.compare)
+app.command("synthesize")(synthesize.synthesize)
+app.command("select")(select.select)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(models.app, name="models")

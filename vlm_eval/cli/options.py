@@ -20,16 +20,36 @@ ModelFlag = Annotated[
 ]
 AblateFlag = Annotated[
     str | None,
-    typer.Option(help="Ingredients to switch: class,standard,reference,marks; to vary: wording,reference_seed."),
+    typer.Option(
+        help="Ingredients to switch: class,standard,reference,marks,auxiliary; to vary: wording,reference_seed,"
+        "reference_kind."
+    ),
 ]
 LevelsFlag = Annotated[str | None, typer.Option(help="Prompt levels: naive,class,expert,rules.")]
 ShotsFlag = Annotated[str | None, typer.Option(help="Numbers of reference pictures for --levels: 0,1.")]
 LayoutFlag = Annotated[str | None, typer.Option(help="chat, vqa, json, or your own.")]
+JoinFlag = Annotated[
+    str | None,
+    typer.Option(help="Views of an item: joint (in one prompt), or one by one: any, max, mean, majority."),
+]
+ViewsFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--views", help="How items are shown: plot.kind=scatter,blur or project.views=0/90,45/30. Repeatable."
+    ),
+]
+MarksFlag = Annotated[
+    str | None, typer.Option(help="Regions to mark, and parameters: grid, or slic,count=16,style=box.")
+]
 LimitFlag = Annotated[int | None, typer.Option(help="Items a data set: seeded, nested, even over class and gold.")]
 RootFlag = Annotated[Path | None, typer.Option(help="Where the data lies, for a single --dataset.")]
 PromptsFlag = Annotated[list[Path] | None, typer.Option("--prompts", help="Folder with your own templates.")]
 CardsFlag = Annotated[list[Path] | None, typer.Option("--datasets", help="Folder with your own cards.")]
 SeedFlag = Annotated[int | None, typer.Option(help="Seed of the choice of items.")]
+ReferencesFlag = Annotated[
+    str | None, typer.Option(help="seed: the same for every query; nearest: the normal pictures most like it.")
+]
+ReferenceKindFlag = Annotated[str | None, typer.Option(help="What references show: normal, or defect.")]
 ReferenceSeedFlag = Annotated[int | None, typer.Option(help="Seed of the choice of reference pictures.")]
 SupportFlag = Annotated[
     str | None, typer.Option(help="Normal pictures a class that baselines compare with: a number, or train.")
@@ -67,6 +87,9 @@ def build_experiment(
         data["grid"] = None
         data |= {"levels": _split(levels)} if levels is not None else {}
         data |= {"shots": _numbers(shots)} if shots is not None else {}
+    marked = values.get("marks") is not None
+    if marked and not any(data.get(name) for name in ("grid", "levels", "shots")):
+        data["grid"] = ablation_levels(["marks"])
     if models:
         data["models"] = [_with_settings(entry, models) for entry in data.get("models", [])]
     if root is not None:
@@ -75,7 +98,12 @@ def build_experiment(
         if not data.get(name):
             flag = name.removesuffix("s")
             raise ExperimentError(f"No {flag} is given. Name an experiment file, or use --{flag}.")
-    return parse_experiment(data, str(file) if file else "The command line")
+    experiment = parse_experiment(data, str(file) if file else "The command line")
+    if marked and not any(cell.ingredients.marks for cell in experiment.cells()):
+        raise ExperimentError(
+            "--marks is given, but no cell shows marks. Add marks to --ablate, or marks: [off, on] to the grid."
+        )
+    return experiment
 
 
 def run_name(file: Path | None, dataset: str) -> str:

@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.text import Text
 
 from vlm_eval.backends.prices import read_prices
-from vlm_eval.cli.run_work import show_report
 from vlm_eval.errors import ExperimentError
 from vlm_eval.reports.exports import check_formats, export
 from vlm_eval.reports.html_write import write_page
 from vlm_eval.reports.published import read_published
+from vlm_eval.reports.whole import show_report
 from vlm_eval.runs.frame import read_frame
 from vlm_eval.runs.human import read_human
 from vlm_eval.runs.review_verdicts import read_reviews
@@ -36,7 +36,8 @@ def read_extra(
         if len(runs) > 1:
             raise ExperimentError(f"--human holds labels of one run; {len(runs)} runs are given. Report it alone.")
         reviewed = human == Path("review") and not human.is_file()
-        extra["human"] = read_reviews(runs[0]) if reviewed else read_human(human, read_frame(runs[0]))
+        frame = read_frame(runs[0], join=extra.get("join"))
+        extra["human"] = read_reviews(runs[0]) if reviewed else read_human(human, frame)
     return extra
 
 

@@ -41,12 +41,16 @@ def report(
             "those that `vlm-eval review` took."
         ),
     ] = None,
+    join: Annotated[
+        str | None,
+        typer.Option(help="Join views that were asked one by one by another rule: any, max, mean, majority."),
+    ] = None,
     published: Annotated[Path | None, typer.Option(help="CSV of published numbers, shown beside ours.")] = None,
 ) -> None:
     """Rebuild the tables and figures of a run; the data and the models are not needed."""
     from vlm_eval.cli.page_work import read_extra, show_pages, show_reports
 
-    settings: dict[str, Any] = {"defect_rate": defect_rate, "margin": margin, "costs": costs}
+    settings: dict[str, Any] = {"defect_rate": defect_rate, "margin": margin, "costs": costs, "join": join}
     extra = read_extra(runs, settings, prices=prices, published=published, human=human)
     if html or html_dir:
         show_pages(runs, html, html_dir, extra)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vlm_eval.cli import options
+from vlm_eval.cli import options, step_flags
 
 
 def run(
@@ -16,6 +16,9 @@ def run(
     levels: options.LevelsFlag = None,
     shots: options.ShotsFlag = None,
     layout: options.LayoutFlag = None,
+    join: options.JoinFlag = None,
+    views: options.ViewsFlag = None,
+    marks: options.MarksFlag = None,
     limit: options.LimitFlag = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder; by default runs/<name>. Running again resumes.")
@@ -50,6 +53,7 @@ def run(
         typer.Option("--batch", help="Ask through OpenAI's Batch API: half the price, within 24 hours."),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="For local models.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads, for local models.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:0 ...; for local models.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, float16; for local models.")] = None,
     quantization: Annotated[str | None, typer.Option(help="8bit or 4bit (needs CUDA).")] = None,
@@ -57,6 +61,10 @@ def run(
     max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
     temperature: Annotated[float | None, typer.Option(help="0 is greedy.")] = None,
     repeats: Annotated[int | None, typer.Option(help="How often each question is asked.")] = None,
+    sentinels: Annotated[
+        int | None,
+        typer.Option(min=1, help="Ask so many items at the start and again at the end, to show drift; say 50."),
+    ] = None,
     yes_no: Annotated[
         bool | None,
         typer.Option(
@@ -87,6 +95,8 @@ def run(
     max_minutes: Annotated[float | None, typer.Option(help="Ask nothing new after so many minutes.")] = None,
     seed: options.SeedFlag = None,
     reference_seed: options.ReferenceSeedFlag = None,
+    references: options.ReferencesFlag = None,
+    reference_kind: options.ReferenceKindFlag = None,
     support: options.SupportFlag = None,
     root: options.RootFlag = None,
     prompts: options.PromptsFlag = None,
@@ -105,8 +115,14 @@ def run(
             "limit": limit,
             "seed": seed,
             "reference_seed": reference_seed,
+            "references": references,
+            "reference_kind": reference_kind,
             "support": int(support) if support is not None and support.isdecimal() else support,
             "repeats": repeats,
+            "join": join,
+            "views": step_flags.parse_views(views),
+            "marks": step_flags.parse_marks(marks),
+            "sentinels": sentinels,
             "yes_no": "after-answer" if after_answer else yes_no,
             "rounds": None if rounds is None else [name.strip() for name in rounds.split(",") if name.strip()],
             "rounds_feedback": str(rounds_feedback) if rounds_feedback else None,
@@ -130,6 +146,7 @@ def run(
             "detail": detail,
             "reasoning_effort": reasoning_effort,
             "batch_size": batch_size,
+            "threads": threads,
             "device": device,
             "dtype": dtype,
             "quantization": quantization,

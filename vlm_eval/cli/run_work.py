@@ -4,7 +4,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
 
 from rich.console import Console
 from rich.text import Text
@@ -12,15 +11,11 @@ from rich.text import Text
 from vlm_eval.backends.endpoint import receiving_host
 from vlm_eval.backends.registry import open_backend
 from vlm_eval.cli.progress import ProgressBar
-from vlm_eval.errors import ExperimentError, MissingExtraError, RunFolderError
+from vlm_eval.errors import ExperimentError, MissingExtraError
 from vlm_eval.reports.failures import show_failures
-from vlm_eval.reports.info import ReportInfo
-from vlm_eval.reports.run_info import read_info
-from vlm_eval.reports.scored_tables import show_scored
-from vlm_eval.reports.write import ReportFiles, write_report
+from vlm_eval.reports.whole import show_report
 from vlm_eval.runs.experiment import Experiment
 from vlm_eval.runs.forecast import Forecast, forecast
-from vlm_eval.runs.frame import read_frame
 from vlm_eval.runs.plan import Plan, make_plan
 from vlm_eval.runs.runner import OpenBackend, RunResult, execute
 from vlm_eval.runs.shard import parse_shard
@@ -55,7 +50,7 @@ def run_experiment(
     with opening as open_with, ProgressBar(console, budget) as bar:
         result = execute(plan, folder, listener=bar, open_with=open_with, budget=budget)
     if result.answered:
-        show_report(folder, None)
+        show_report(folder)
     else:
         show_failures(folder, None, console)
     _say_how_it_ended(result, folder, console)
@@ -73,25 +68,6 @@ def _open_executor(name: str, workers: int | None, gpus: float) -> AbstractConte
     from vlm_eval.backends.ray_pool import PoolSettings, RayExecutor
 
     return RayExecutor(PoolSettings(workers=workers, gpus=gpus))
-
-
-def show_report(folder: Path, out: Path | None, extra: dict[str, Any] | None = None) -> ReportFiles:
-    """Print a run's tables and write its files; a run without answers gets a report that says so."""
-    console = Console()
-    target = out or folder / "report"
-    frame = read_frame(folder)
-    try:
-        info = cast(ReportInfo, {**read_info(folder), **(extra or {})})
-        files = write_report(frame, target, info=info, console=console)
-        show_scored(folder, target, console)
-        show_failures(folder, target, console)
-    except OSError as error:
-        raise RunFolderError(
-            f"The report cannot be written to {target} ({error}). Choose another --out."
-        ) from error
-    console.print()
-    console.print(Text.assemble("Tables and figures: ", (str(files.folder), "bold")), soft_wrap=True)
-    return files
 
 
 def print_forecast(found: Forecast, console: Console) -> None:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,11 +29,11 @@ class Finding:
 def check_dataset(dataset: Dataset) -> list[Finding]:
     """Read every file of a data set once and report what is wrong with it, errors first.
 
-    Decodes pictures where the modality is image or medical; of other files it checks only that they are there.
+    Decodes pictures where an item's modality is image or medical; other files need only be there.
     """
-    decode = dataset.card.modality in ("image", "medical") and not {"dicom", "nifti"} & dataset.card.views.keys()
     digests = {path: file_digest(path) for path in _paths(dataset.samples)}
-    sizes = {path: _open(path) for path, digest in digests.items() if digest and decode}
+    pictures = _paths(sample for sample in dataset.samples if _is_picture(sample))
+    sizes = {path: _open(path) for path in pictures if digests[path]}
     checks: Sequence[Callable[[], Iterator[Finding]]] = (
         partial(_check_files, dataset.samples, digests, sizes),
         partial(_check_duplicates, dataset.samples, digests),
@@ -42,11 +42,19 @@ def check_dataset(dataset: Dataset) -> list[Finding]:
         partial(_check_counts, dataset.samples),
     )
     found = [Finding("warning", None, note) for note in dataset.notes]
+    card = dataset.card
+    found += [Finding("info", None, f"caveat: {card.caveat}")] if card.caveat else []
+    found += [Finding("info", None, f"not verified in this card: {card.unverified}")] if card.unverified else []
     found += [finding for check in checks for finding in check()]
     return sorted(found, key=lambda finding: _LEVELS.index(finding.level))
 
 
-def _paths(samples: Sequence[Sample]) -> list[Path]:
+def _is_picture(sample: Sample) -> bool:
+    read = sample.recipe[0].operation if sample.recipe else ""
+    return sample.modality in ("image", "medical") and read not in ("dicom", "nifti")
+
+
+def _paths(samples: Iterable[Sample]) -> list[Path]:
     """List each file that samples name, once."""
     return list(
         dict.fromkeys(
@@ -59,7 +67,7 @@ def _paths(samples: Sequence[Sample]) -> list[Path]:
 
 def _open(path: Path) -> tuple[int, int] | str:
     """Decode a picture; return its size (width, height), or why it cannot be shown."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -67,6 +75,8 @@ def _open(path: Path) -> tuple[int, int] | str:
             with Image.open(path) as picture:
                 picture.load()
                 return picture.size
+    except UnidentifiedImageError:
+        return "it is in no format of pictures that can be read"  # Pillow's own words repeat the path
     except (
         OSError,
         ValueError,
@@ -83,9 +93,15 @@ def _check_files(
     for sample in samples:
         for path in (*sample.sources, *sample.references):
             if digests[path] is None:
-                yield Finding("error", sample.id, f"the file {path} is missing or cannot be read")
+                yield Finding("error", sample.id, f"{_named(path, sample)} is missing or cannot be read")
             elif isinstance(reason := sizes.get(path), str):
-                yield Finding("error", sample.id, f"{path} cannot be shown as a picture: {reason}")
+                yield Finding("error", sample.id, f"{_named(path, sample)} cannot be shown as a picture: {reason}")
+
+
+def _named(path: Path, sample: Sample) -> str:
+    """Name a file; not by its path where that stands in the item's id."""
+    own = sample.id.removeprefix(f"{sample.card}/").partition("#")[0]
+    return "its file" if path in sample.sources and path.as_posix().endswith(own) else str(path)
 
 
 def _check_duplicates(samples: Sequence[Sample], digests: Mapping[Path, str | None]) -> Iterator[Finding]:
@@ -95,7 +111,7 @@ def _check_duplicates(samples: Sequence[Sample], digests: Mapping[Path, str | No
         if digest := digests[sample.sources[0]]:
             same[digest, sample.recipe].append(sample)  # windows of one file are no duplicates
     for group in same.values():
-        if len(group) < 2:
+        if len(group) < 2 or _are_scopes(group):
             continue
         first, *others = group
         others_named = ", ".join(sample.id for sample in others[:3]) + (" ..." if len(others) > 3 else "")
@@ -109,6 +125,16 @@ def _check_duplicates(samples: Sequence[Sample], digests: Mapping[Path, str | No
             yield Finding("warning", first.id, f"the same picture occurs {len(group)} times: {others_named}")
 
 
+def _scope(sample: Sample) -> Hashable:
+    return sample.object_class, sample.question, sample.references, sample.standard
+
+
+def _are_scopes(group: Sequence[Sample]) -> bool:
+    """Say whether one file is listed several times on purpose: each time about something else."""
+    files = {sample.sources for sample in group}
+    return len(files) == 1 and len({_scope(sample) for sample in group}) == len(group)
+
+
 def _both(pair: tuple[Sample, Sample]) -> str:
     return f"{pair[0].gold.anomalous!r} as to anomalous while {pair[1].id} is {pair[1].gold.anomalous!r}"
 
@@ -118,8 +144,7 @@ def _contradiction(group: Sequence[Sample]) -> tuple[Sample, Sample] | None:
     for sample in group:
         if sample.gold.anomalous not in ("yes", "no"):
             continue
-        scope = (sample.object_class, sample.question, sample.references, sample.standard)
-        other = seen.setdefault(scope, sample)
+        other = seen.setdefault(_scope(sample), sample)
         if other.gold.anomalous != sample.gold.anomalous:
             return other, sample
     return None

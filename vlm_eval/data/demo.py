@@ -1,4 +1,7 @@
-"""The `demo` data set: four kinds of pictures with exact gold, drawn once into the cache, then read as any other.
+"""The `demo` data set: items of every modality with exact gold, drawn once into the cache, then read as any other.
+
+Parts, series, depth pictures and scenes are pictures; clouds, signals and clips are files of their modality, which
+the card's steps turn into pictures.
 
 Parts come in four classes, two kinds times two metals, and each class has its own training items. What is a wrong
 metal in one class is the right one in another, so the items of "part-reference" are decided by a reference alone.
@@ -19,20 +22,35 @@ from pydantic import Field, NonNegativeInt
 from vlm_eval.data.samples import Found, SampleMaker
 from vlm_eval.data.schema import Card, Strict
 from vlm_eval.errors import CardError
-from vlm_eval.flow import Sample
+from vlm_eval.flow import Modality, Recipe, Sample, Step
 from vlm_eval.resources import cache_folder
 
 if TYPE_CHECKING:
-    from vlm_eval.data.demo_drawing import Drawing
+    from numpy.random import Generator
 
-DEMO_VERSION = 2
-"""Raised whenever a picture would come out differently, so that an old cache is not taken for a new one."""
+    from vlm_eval.data.demo_recordings import Recording
 
-Kind = Literal["part", "part-reference", "series", "depth", "scene"]
+DEMO_VERSION = 3
+"""Raised whenever a file would come out differently, so that an old cache is not taken for a new one."""
+
+Kind = Literal["part", "part-reference", "series", "depth", "scene", "cloud", "signal", "clip"]
 
 _PARTS = ("part-a", "part-b", "part-c", "part-d")
 _CLASSES: dict[str, tuple[str, ...]] = {"part": _PARTS, "part-reference": _PARTS}
-_DOMAINS = {"series": "time-series", "depth": "point-cloud"}
+_DOMAINS = {
+    "series": "time-series",
+    "depth": "point-cloud",
+    "signal": "time-series",
+    "cloud": "point-cloud",
+    "clip": "pedestrian",
+}
+_MODALITIES: dict[str, Modality] = {"cloud": "point-cloud", "signal": "time-series", "clip": "video"}
+# Seen as the drawn pictures of such things are: a sheet from straight above, without its border; a line; a table.
+_RECIPES: dict[str, Recipe] = {
+    "cloud": (Step("project", (("elevation", 90.0), ("extent", 98.0))),),
+    "signal": (Step("plot", (("time_label", "time (s)"), ("unit", "°C"))),),
+    "clip": (Step("video", (("frames", 2), ("rate", 4.0))),),
+}
 # Over the four classes in turn, any four neighbours show each kind in each metal once: none looks wrong by itself.
 _BALANCED = (0, 1, 1, 0, 1, 0, 0, 1)
 _LIST = "items.jsonl"
@@ -59,14 +77,13 @@ class _Order:
     number: int  # within kind, split and sound or not
 
     @property
-    def path(self) -> str:
-        name = f"{self.kind}-{self.number:03d}.png"
+    def stem(self) -> str:
+        name = f"{self.kind}-{self.number:03d}"
         return f"{self.object_class}/{self.split}/{(self.defect or 'good').replace(' ', '_')}/{name}"
 
     @property
-    def mask_path(self) -> str:
-        stem = self.path.removesuffix(".png").replace("/test/", "/ground_truth/")
-        return f"{stem}_mask.png"
+    def gold_stem(self) -> str:
+        return self.stem.replace("/test/", "/ground_truth/")
 
 
 def demo_folder() -> Path:
@@ -132,7 +149,7 @@ def _plan(items: Mapping[Kind, int], train_items: int) -> Iterator[_Order]:
 
 
 def _defects(kind: str) -> tuple[str, ...]:
-    from vlm_eval.data import demo_depth, demo_parts, demo_scenes, demo_series
+    from vlm_eval.data import demo_depth, demo_parts, demo_recordings, demo_scenes, demo_series
 
     return {
         "part": demo_parts.DEFECTS,
@@ -140,48 +157,47 @@ def _defects(kind: str) -> tuple[str, ...]:
         "series": demo_series.DEFECTS,
         "depth": demo_depth.DEFECTS,
         "scene": demo_scenes.DEFECTS,
+        **demo_recordings.DEFECTS,
     }[kind]
 
 
 def _write(order: _Order, folder: Path, seed: int) -> str:
-    """Draw a picture and its mask, and return its line of the list."""
-    from PIL import Image
-
-    drawing = _draw(order, seed)
-    entry: dict[str, Any] = {**asdict(order), "path": order.path}
-    _save(drawing.picture, folder / order.path)
-    if drawing.mask is not None:
-        entry |= {"mask": order.mask_path, "place": drawing.place, "accepted": drawing.accepted}
-        _save(Image.fromarray(drawing.mask), folder / order.mask_path)
+    """Draw an item and its gold, and return its line of the list."""
+    made = _draw(order, seed)
+    files = {f"{order.stem}{ending}": content for ending, content in made.files.items()}
+    gold = {f"{order.gold_stem}{ending}": content for ending, content in made.gold.items()}
+    for path, content in {**files, **gold}.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    entry: dict[str, Any] = {**asdict(order), "path": next(iter(files)), "span": made.span}
+    if order.defect is not None:
+        entry |= {"masks": list(gold), "intervals": made.intervals, "place": made.place, "accepted": made.accepted}
     return json.dumps(entry)
 
 
-def _draw(order: _Order, seed: int) -> "Drawing":
+def _draw(order: _Order, seed: int) -> "Recording":
     """Draw until the anomaly's place in words is beyond dispute."""
     import numpy as np
-
-    from vlm_eval.data import demo_depth, demo_parts, demo_scenes, demo_series
 
     name = f"{seed}/{order.kind}/{order.split}/{order.defect}/{order.object_class}/{order.number}"
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]))
     while True:
-        if order.kind == "series":
-            drawing = demo_series.draw_series(rng, order.defect)
-        elif order.kind == "depth":
-            drawing = demo_depth.draw_depth(rng, order.defect)
-        elif order.kind == "scene":
-            drawing = demo_scenes.draw_scene(rng, order.defect)
-        else:
-            index = _PARTS.index(order.object_class)
-            kind, metal = demo_parts.KINDS[index // 2], tuple(demo_parts.METALS)[index % 2]
-            drawing = demo_parts.draw_part(rng, kind, metal, order.defect)
-        if drawing.is_clear:
-            return drawing
+        made = _draw_once(rng, order)
+        if made.is_clear:
+            return made
 
 
-def _save(picture: Any, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(file, compress_level=4)
+def _draw_once(rng: "Generator", order: _Order) -> "Recording":
+    from vlm_eval.data import demo_depth, demo_parts, demo_recordings, demo_scenes, demo_series
+
+    draw = {"series": demo_series.draw_series, "depth": demo_depth.draw_depth, "scene": demo_scenes.draw_scene}
+    if order.kind in draw:
+        return demo_recordings.as_recording(draw[order.kind](rng, order.defect))
+    if order.kind in demo_recordings.MAKERS:
+        return demo_recordings.MAKERS[order.kind](rng, order.defect)
+    index = _PARTS.index(order.object_class)
+    kind, metal = demo_parts.KINDS[index // 2], tuple(demo_parts.METALS)[index % 2]
+    return demo_recordings.as_recording(demo_parts.draw_part(rng, kind, metal, order.defect))
 
 
 def _read_list(folder: Path) -> Iterator[dict[str, Any]]:
@@ -201,10 +217,17 @@ def _sample(maker: SampleMaker, folder: Path, entry: Mapping[str, Any]) -> Sampl
         anomalous="no" if defect is None else "yes",
         defects=() if defect is None else (defect,),
         split=entry["split"],
-        masks=(folder / entry["mask"],) if defect else (),
+        masks=tuple(folder / path for path in entry.get("masks", ())),
+        intervals=tuple((start, end) for start, end in entry.get("intervals", ())),
     )
     kind, _, needs_reference = entry["kind"].partition("-")
-    sample = maker.make(found, {"kind": kind, "needs_reference": bool(needs_reference)})
+    sample = maker.make(found, {"kind": kind, "needs_reference": bool(needs_reference), **entry["span"]})
     closer = tuple(entry.get("accepted", ()))
     gold = replace(sample.gold, place=entry.get("place"), accepted=(*sample.gold.accepted, *closer))
-    return replace(sample, gold=gold, domain=_DOMAINS.get(kind, sample.domain))
+    return replace(
+        sample,
+        gold=gold,
+        domain=_DOMAINS.get(kind, sample.domain),
+        modality=_MODALITIES.get(kind, sample.modality),
+        recipe=_RECIPES.get(kind, sample.recipe),
+    )

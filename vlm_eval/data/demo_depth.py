@@ -6,30 +6,39 @@ from vlm_eval.data.demo_drawing import LIGHT, PIXEL, SIDE, Array, Canvas, Drawin
 
 DEFECTS = ("dent", "bump")
 
+Places = tuple[Array, Array]  # x and y
+
 
 def draw_depth(rng: np.random.Generator, defect: str | None) -> Drawing:
     """Draw a smooth surface, sound or with one of the defect types of DEFECTS. Near is bright, far is dark."""
-    height = _surface(rng)
+    height = bent_sheet(rng)
     mask, centre = None, (0.0, 0.0)
     if defect is not None:
         across, down = rng.uniform(-0.72, 0.72, 2)
         centre = float(across), float(down)
-        frame = local(centre, rng.uniform(0, np.pi))
-        radius = rng.uniform(0.13, 0.19)
-        away = np.hypot(frame[0], frame[1] * rng.uniform(1, 1.35)) / radius
-        # Flat on top with steep flanks, so that both light and depth show it.
-        shape = np.exp(-(away**4) / 2)
-        height = height + (1 if defect == "bump" else -1) * rng.uniform(0.9, 1.15) * radius * shape
+        relief, away = knob(rng, centre)
+        height = height + (relief if defect == "bump" else -relief)
         mask = away < 1.3
     canvas = Canvas(_shade(rng, height))
     return Drawing(canvas.finish(rng), defect, mask, centre)
 
 
-def _surface(rng: np.random.Generator) -> Array:
-    """Return the height of a bent sheet with gentle waves, in half widths, shape (SIDE, SIDE)."""
-    along, across = local((rng.uniform(-0.3, 0.3), rng.uniform(-0.3, 0.3)), rng.uniform(0, np.pi))
+def knob(rng: np.random.Generator, centre: tuple[float, float], places: Places = (X, Y)) -> tuple[Array, Array]:
+    """Return the height of a bump at a centre, and how far each place is from it in radii of the bump."""
+    frame = local(centre, rng.uniform(0, np.pi), places)
+    radius = rng.uniform(0.13, 0.19)
+    away = np.hypot(frame[0], frame[1] * rng.uniform(1, 1.35)) / radius
+    # Flat on top with steep flanks, so that both light and depth show it.
+    shape = np.exp(-(away**4) / 2)
+    return rng.uniform(0.9, 1.15) * radius * shape, away
+
+
+def bent_sheet(rng: np.random.Generator, places: Places = (X, Y)) -> Array:
+    """Return the height of a bent sheet with gentle waves at each place, in half widths."""
+    x, y = places
+    along, across = local((rng.uniform(-0.3, 0.3), rng.uniform(-0.3, 0.3)), rng.uniform(0, np.pi), places)
     bend = -rng.uniform(0.08, 0.42) * along**2 - rng.uniform(0, 0.15) * across**2
-    tilt = rng.uniform(-0.1, 0.1) * X + rng.uniform(-0.1, 0.1) * Y
+    tilt = rng.uniform(-0.1, 0.1) * x + rng.uniform(-0.1, 0.1) * y
     wave = rng.uniform(0.01, 0.035) * np.sin(rng.uniform(2, 4) * along + rng.uniform(0, 6))
     height: Array = bend + tilt + wave
     return height

@@ -41,13 +41,28 @@ class Drawing:
     @property
     def place(self) -> str:
         """Name the cell of the 3x3 grid that holds the anomaly's centre."""
-        column, row = (min(2, max(0, int((value + 1) * 1.5))) for value in self.centre)
-        return _PLACES[row][column]
+        return name_place(self.centre)
 
     @property
     def is_clear(self) -> bool:
         """Tell whether the anomaly's centre is off the grid's inner lines, which puts its place beyond dispute."""
-        return all(abs(abs(value) - 1 / 3) > 0.04 for value in self.centre)
+        return is_off_the_lines(self.centre)
+
+    @property
+    def mask_picture(self) -> Image.Image:
+        """Return the mask as a picture; all black where nothing is wrong."""
+        return Image.fromarray(np.zeros((SIDE, SIDE), dtype=bool) if self.mask is None else self.mask)
+
+
+def name_place(centre: tuple[float, float]) -> str:
+    """Name the cell of the 3x3 grid that holds a point."""
+    column, row = (min(2, max(0, int((value + 1) * 1.5))) for value in centre)
+    return _PLACES[row][column]
+
+
+def is_off_the_lines(centre: tuple[float, float]) -> bool:
+    """Tell whether a point is away from the inner lines of the 3x3 grid."""
+    return all(abs(abs(value) - 1 / 3) > 0.04 for value in centre)
 
 
 class Canvas:

@@ -1,8 +1,10 @@
 """Draws the table scenes of the `demo` data set: a place laid for one, seen from above."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 
 from vlm_eval.data.demo_drawing import (
     PIXEL,
@@ -53,27 +55,62 @@ _WRONG: dict[str, tuple[tuple[float, float], ...]] = {
 
 def draw_scene(rng: np.random.Generator, defect: str | None) -> Drawing:
     """Draw a laid table, well laid or with one object out of place ("misplaced object")."""
+    things, turn = _lay(rng)
+    wrong: _Thing | None = None
+    if defect is not None:
+        things, wrong = _with_one_misplaced(rng, things)
+    canvas, shape = _paint(rng, things, turn)
+    picture = canvas.finish(rng)
+    return Drawing(picture) if wrong is None else _misplaced(picture, wrong, shape)
+
+
+def draw_scene_clip(rng: np.random.Generator, out_of_place: Sequence[bool]) -> list[Drawing]:
+    """Film a table on which one object lies out of place in some frames; else only light and noise change."""
+    things, turn = _lay(rng)
+    others, wrong = _with_one_misplaced(rng, things)
+    seed = int(rng.integers(2**62))
+    sound, _ = _paint(np.random.default_rng(seed), things, turn)
+    spoilt, shape = _paint(np.random.default_rng(seed), others, turn)
+    brightness = rng.uniform(0.9, 1.1)
+    frames = []
+    for is_wrong in out_of_place:
+        shown = Canvas((spoilt if is_wrong else sound).colours * brightness)
+        picture = shown.finish(rng, brightness=0.02)
+        frames.append(_misplaced(picture, wrong, shape) if is_wrong else Drawing(picture))
+    return frames
+
+
+def _lay(rng: np.random.Generator) -> tuple[list[_Thing], float]:
+    """Return what lies on a well laid table, and by how much the table is turned."""
     shift, turn = rng.uniform(-0.04, 0.04, 2), float(rng.uniform(-0.05, 0.05))
     things = [
         replace(thing, centre=_moved(thing.centre, shift, rng), angle=thing.angle + rng.normal(0, 0.012))
         for thing in _LAID
     ]
-    wrong: _Thing | None = None
-    if defect is not None:
-        wrong = _misplace(rng, things[int(rng.integers(1, len(things)))])
-        things = [thing for thing in things if thing.name != wrong.name] + [wrong]
+    return things, turn
+
+
+def _with_one_misplaced(rng: np.random.Generator, things: list[_Thing]) -> tuple[list[_Thing], _Thing]:
+    """Return the things with one of them put elsewhere, which comes last."""
+    wrong = _misplace(rng, things[int(rng.integers(1, len(things)))])
+    return [thing for thing in things if thing.name != wrong.name] + [wrong], wrong
+
+
+def _paint(rng: np.random.Generator, things: list[_Thing], turn: float) -> tuple[Canvas, Array]:
+    """Return the painted table and the distance to the last of its things."""
     canvas = Canvas(_table(rng))
     table = local((0, 0), turn)
     colours = _Colours(rng)
     shape = np.zeros_like(X)
     for thing in things:
         shape = _PAINTERS[thing.name](canvas, local(thing.centre, thing.angle, table), colours)
-    picture = canvas.finish(rng)
-    if wrong is None:
-        return Drawing(picture)
+    return canvas, shape
+
+
+def _misplaced(picture: Image.Image, wrong: _Thing, shape: Array) -> Drawing:
     mask = shape < PIXEL
     names = (f"misplaced {wrong.name}", f"{wrong.name} out of place", f"{wrong.name} in the wrong place")
-    return Drawing(picture, defect, mask, mean_place(mask), names)
+    return Drawing(picture, "misplaced object", mask, mean_place(mask), names)
 
 
 def _moved(centre: tuple[float, float], shift: Array, rng: np.random.Generator) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from vlm_eval.data.demo_drawing import SIDE, Array, Drawing, X, Y, line, mean_pl
 
 DEFECTS = ("spike", "level shift", "flat line")
 
-_STEPS = 240
+STEPS = 240
 _FINE = 4  # the plot is drawn this many times larger and then reduced, which smooths its lines
 _LEFT, _TOP, _RIGHT, _BOTTOM = 20, 12, 214, 206  # the axes, in pixels of the picture
 _LIMIT = 2.6  # the value axis runs from -_LIMIT to _LIMIT, whatever the signal does
@@ -17,11 +17,11 @@ _PAPERS = ("#ffffff", "#fbfaf5", "#f4f6f8")
 
 def draw_series(rng: np.random.Generator, defect: str | None) -> Drawing:
     """Draw a periodic signal, sound or with one of the defect types of DEFECTS."""
-    values = _signal(rng)
-    touched = np.zeros(_STEPS, dtype=bool)
+    values = periodic_signal(rng)
+    touched = np.zeros(STEPS, dtype=bool)
     if defect is not None:
-        values, touched = _disturb(rng, values, defect)
-    columns = _LEFT + 4 + np.arange(_STEPS) / (_STEPS - 1) * (_RIGHT - _LEFT - 8)
+        values, touched = disturb(rng, values, defect)
+    columns = _LEFT + 4 + np.arange(STEPS) / (STEPS - 1) * (_RIGHT - _LEFT - 8)
     rows = (_TOP + _BOTTOM) / 2 - values / _LIMIT * (_BOTTOM - _TOP) / 2
     points = np.stack([columns, rows], axis=1)
     picture = _plot(rng, points)
@@ -31,20 +31,20 @@ def draw_series(rng: np.random.Generator, defect: str | None) -> Drawing:
     return Drawing(picture, defect, mask, mean_place(mask))
 
 
-def _signal(rng: np.random.Generator) -> Array:
-    """Return a sum of two waves with a little noise, amplitude about 1, shape (_STEPS,)."""
-    time = np.linspace(0, 1, _STEPS)
+def periodic_signal(rng: np.random.Generator, steps: int = STEPS) -> Array:
+    """Return a sum of two waves with a little noise, amplitude about 1, shape (steps,)."""
+    time = np.linspace(0, (steps - 1) / (STEPS - 1), steps)
     cycles, second = rng.uniform(4.5, 7), rng.integers(2, 4)
     wave = np.sin(2 * np.pi * (cycles * time + rng.uniform()))
     over = rng.uniform(0.1, 0.3) * np.sin(2 * np.pi * (cycles * second * time + rng.uniform()))
-    noise = rng.normal(0, rng.uniform(0.03, 0.07), _STEPS)
+    noise = rng.normal(0, rng.uniform(0.03, 0.07), steps)
     return rng.uniform(0.8, 0.98) * (wave + over) + noise
 
 
-def _disturb(rng: np.random.Generator, values: Array, defect: str) -> tuple[Array, Array]:
-    """Return the signal with a defect, and where it is touched."""
-    values, touched = values.copy(), np.zeros(_STEPS, dtype=bool)
-    middle = int(_STEPS * (rng.choice([1 / 6, 1 / 2, 5 / 6]) + rng.uniform(-0.04, 0.04)))
+def disturb(rng: np.random.Generator, values: Array, defect: str) -> tuple[Array, Array]:
+    """Return the signal with a defect of DEFECTS, and where it is touched; both of shape (STEPS,)."""
+    values, touched = values.copy(), np.zeros(STEPS, dtype=bool)
+    middle = int(STEPS * (rng.choice([1 / 6, 1 / 2, 5 / 6]) + rng.uniform(-0.04, 0.04)))
     if defect == "spike":
         shape = np.array([0.35, 0.8, 1, 0.8, 0.35])
         towards = 1 if values[middle] > 0 else -1
@@ -52,10 +52,10 @@ def _disturb(rng: np.random.Generator, values: Array, defect: str) -> tuple[Arra
         peak = towards * rng.uniform(2.1, 2.45)
         values[touched] += (peak - values[touched]) * shape
         return values, touched
-    reach = int(_STEPS * rng.uniform(0.11, 0.15))
+    reach = int(STEPS * rng.uniform(0.11, 0.15))
     touched[max(3, middle - reach) : middle + reach] = True
     if defect == "flat line":
-        noise = rng.normal(0, 0.006, _STEPS)
+        noise = rng.normal(0, 0.006, STEPS)
         values[touched] = (values[np.argmax(touched) - 1] + noise)[touched]
     else:
         values[touched] += rng.choice([-1, 1]) * rng.uniform(1.15, 1.35)

@@ -1,6 +1,8 @@
 """Reads BMAD's layout: `<set>/train/good`, `<set>/test/good/img`, `<set>/test/Ungood/img` and masks in `label`.
 
-Pictures may also lie in `good` and `Ungood` themselves; `anomaly_mask` is another name of `label`.
+Pictures may also lie in `good` and `Ungood` themselves; `anomaly_mask` is another name of `label`; two sets write
+`ungood`; and a set may lie in the folder of its archive (`Brain_AD/BraTS2021_slice`). Validation pictures are not
+read.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +29,9 @@ def read_bmad(card: Card, root: Path) -> Iterable[Sample]:
     """Yield the samples of each set below the root, training pictures first."""
     options = BmadOptions.model_validate(card.options)
     maker = SampleMaker(card)
-    sets = sorted(folder for folder in root.iterdir() if (folder / "test" / "good").is_dir())
+    sets = sorted(
+        folder for depth in ("*", "*/*") for folder in root.glob(depth) if (folder / "test" / "good").is_dir()
+    )
     if not sets:
         raise CardError(f"{root} holds no set such as {root}/RESC/test/good and {root}/RESC/test/Ungood")
     for folder in sets:
@@ -42,8 +46,9 @@ def _read_set(folder: Path, root: Path, options: BmadOptions) -> Iterator[Found]
         yield Found(picture, picture.relative_to(root).as_posix(), name, "no", split="train")
     for picture in _pictures(folder / "test" / "good"):
         yield Found(picture, picture.relative_to(root).as_posix(), name, "no")
-    anomalous = folder / "test" / "Ungood"
-    if not anomalous.is_dir():
+    found = (folder / "test" / name for name in ("Ungood", "ungood"))
+    anomalous = next((place for place in found if place.is_dir()), None)
+    if anomalous is None:
         raise CardError(f"{folder / 'test'} holds no folder Ungood with the anomalous pictures")
     masks = next((anomalous / each for each in _MASKS if (anomalous / each).is_dir()), None)
     for picture in _pictures(anomalous):

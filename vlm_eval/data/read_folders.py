@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from pydantic import Field
+
 from vlm_eval.data.samples import UNNAMED_CLASS, Found, SampleMaker, inside, pictures_in
 from vlm_eval.data.schema import Card, Strict
 from vlm_eval.errors import CardError
@@ -19,6 +21,9 @@ class FoldersOptions(Strict):
     train: tuple[str, ...] = ()  # folders of normal pictures that serve as references only
     picture_suffix: str | None = None  # only files with this ending are pictures (".jpg")
     mask_suffix: str | None = None  # the mask of a.jpg is a + this, beside it (".png")
+    mask_folders: dict[str, str] = Field(
+        default_factory=dict
+    )  # folder of anomalous pictures -> folder of their masks, which have the same names
     object_class: str = UNNAMED_CLASS
 
 
@@ -34,7 +39,7 @@ def read_folders(card: Card, root: Path) -> Iterable[Sample]:
             )
     for name, label in folders.items():
         for picture in _pictures(root, name, options, card):
-            yield maker.make(_found(picture, root, label, options))
+            yield maker.make(_found(picture, root, name, label, options))
 
 
 def _labelled(card: Card, root: Path, options: FoldersOptions) -> Mapping[str, str]:
@@ -80,14 +85,19 @@ def _pictures(root: Path, name: str, options: FoldersOptions, card: Card) -> Ite
             yield picture
 
 
-def _found(picture: Path, root: Path, label: str, options: FoldersOptions) -> Found:
+def _found(picture: Path, root: Path, folder: str, label: str, options: FoldersOptions) -> Found:
     anomalous = label not in ("normal", "unknown")
-    mask = options.mask_suffix and anomalous
     return Found(
         source=picture,
         path=picture.relative_to(root).as_posix(),
         object_class=options.object_class,
         anomalous="yes" if anomalous else "no" if label == "normal" else "unknown",
         defects=(label,) if anomalous and label != "anomalous" else (),
-        masks=(picture.with_name(picture.stem + str(options.mask_suffix)),) if mask else (),
+        masks=_masks(picture, root, folder, options) if anomalous else (),
     )
+
+
+def _masks(picture: Path, root: Path, folder: str, options: FoldersOptions) -> tuple[Path, ...]:
+    if folder in options.mask_folders:
+        return (root / options.mask_folders[folder] / picture.relative_to(root / folder),)
+    return (picture.with_name(picture.stem + options.mask_suffix),) if options.mask_suffix else ()

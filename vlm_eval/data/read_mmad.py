@@ -1,10 +1,10 @@
 """Reads MMAD's protocol: `mmad.json`, multiple-choice questions in seven subtasks about each picture."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from vlm_eval.data.option_questions import load_questions, option_fields, with_options
 from vlm_eval.data.samples import Found, Note, SampleMaker, inside
 from vlm_eval.data.schema import Card, Strict
 from vlm_eval.errors import CardError
@@ -56,12 +56,7 @@ def read_mmad(card: Card, root: Path) -> Iterable[Sample | Note]:
 
 
 def _entries(file: Path) -> Iterable[tuple[str, dict[str, Any]]]:
-    try:
-        entries = json.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise CardError(f"{file} cannot be read: {error}. Point --root to the folder with mmad.json.") from None
-    except json.JSONDecodeError as error:
-        raise CardError(f"{file} is no valid JSON: {error}") from None
+    entries = load_questions(file)
     if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
         raise CardError(f"{file}: MMAD's file is one object that maps the path of a picture to its questions")
     return entries.items()
@@ -93,7 +88,6 @@ def _found(
     parts = Path(image).parts
     normal = "good" in parts
     detection = asked["type"] == DETECTION
-    listed = "\n".join(f"{letter}. {text}" for letter, text in asked["Options"].items())
     return Found(
         source=inside(root, image, where),
         path=f"{image}#{number}",
@@ -103,7 +97,7 @@ def _found(
         masks=() if mask is None else (mask,),
         references=tuple(inside(root, path, where) for path in entry.get(f"{options.templates}_templates", ())),
         group=image,
-        question=f"{asked['Question']}\n{listed}",
+        question=with_options(asked["Question"], asked["Options"]),
     )
 
 
@@ -119,6 +113,5 @@ def _mask(root: Path, image: str, entry: Mapping[str, Any], where: str) -> Path 
 
 
 def _metadata(asked: Mapping[str, Any]) -> dict[str, Scalar]:
-    letters = {f"option {letter}": str(text) for letter, text in asked["Options"].items()}
-    said = {"subtask": str(asked["type"]), "right option": str(asked["Answer"]), **letters}
-    return {**said, "yes means": "anomalous"} if asked["type"] == DETECTION else {**said}
+    said = option_fields(asked["type"], asked["Answer"], asked["Options"])
+    return {**said, "yes means": "anomalous"} if asked["type"] == DETECTION else said

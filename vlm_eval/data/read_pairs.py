@@ -3,6 +3,7 @@
 All test pictures are anomalous. The templates are normal, and `templates_as_normal` adds them as items; but a
 template asked against itself would be trivial, and against another template it would differ all over. So these
 items have no reference: they serve zero-shot cells, and `choose_references` refuses them where a cell wants one.
+With `own_reference: false` all items, templates and test pictures, are compared with templates of other boards.
 """
 
 import re
@@ -30,18 +31,30 @@ class PairsOptions(Strict):
     box_classes: dict[str, str] = Field(default_factory=dict)  # the class as the box file writes it -> defect type
     object_class: str = UNNAMED_CLASS
     templates_as_normal: bool = False
+    own_reference: bool = True  # else no item has one, so that all are compared with the same support set
+    training_templates: int = Field(
+        default=0, ge=0
+    )  # of so many pairs the template alone is read, as training item
 
 
 def read_pairs(card: Card, root: Path) -> Iterable[Sample]:
     """Yield the test pictures of all folders below the root, and their templates where the card asks for them."""
     options = PairsOptions.model_validate(card.options)
     maker = SampleMaker(card)
-    for query, identity in _queries(root, options.query):
+    for number, (query, identity) in enumerate(_queries(root, options.query)):
         pair = _pair(maker, root, query, identity, options)
-        yield maker.make(pair)
+        template = pair.references[0]
+        # A board and its template are one cluster, but only where they are items of one comparison.
+        group = None if options.own_reference else f"{maker.card_name}/{pair.path}"
+        normal = Found(
+            template, template.relative_to(root).as_posix(), options.object_class, "no", group=group, split="train"
+        )
+        if number < options.training_templates:
+            yield maker.make(normal)
+            continue
+        yield maker.make(pair if options.own_reference else replace(pair, references=(), group=group))
         if options.templates_as_normal:
-            template = pair.references[0]
-            yield maker.make(Found(template, template.relative_to(root).as_posix(), options.object_class, "no"))
+            yield maker.make(replace(normal, split="test"))
 
 
 def _queries(root: Path, pattern: str) -> Iterator[tuple[Path, str]]:

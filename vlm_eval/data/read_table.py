@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from vlm_eval.data.rows import Row, RowOptions, samples_from_rows
@@ -19,6 +19,7 @@ class TableOptions(RowOptions):
     file: str | None = None  # below the root; not needed where the root is the table itself
     encoding: str = "utf-8"
     delimiter: str = ","
+    header: tuple[str, ...] | None = None  # names of the columns of a CSV that does not name them itself
 
 
 def read_table(card: Card, root: Path) -> Iterable[Sample | Note]:
@@ -28,10 +29,13 @@ def read_table(card: Card, root: Path) -> Iterable[Sample | Note]:
     if not file.is_file():
         raise CardError(f"There is no table at {file}. Name it in the card's options.file, or point --root to it")
     folder = root.parent if root.is_file() else root
-    return samples_from_rows(card, table_rows(file, options.encoding, options.delimiter), options, folder)
+    rows = table_rows(file, options.encoding, options.delimiter, options.header)
+    return samples_from_rows(card, rows, options, folder)
 
 
-def table_rows(file: Path, encoding: str = "utf-8", delimiter: str = ",") -> Iterator[tuple[str, Row]]:
+def table_rows(
+    file: Path, encoding: str = "utf-8", delimiter: str = ",", header: Sequence[str] | None = None
+) -> Iterator[tuple[str, Row]]:
     """Yield (where it stands, row) of a .csv, .jsonl or .parquet file.
 
     Raises:
@@ -43,14 +47,16 @@ def table_rows(file: Path, encoding: str = "utf-8", delimiter: str = ",") -> Ite
     elif ending == ".jsonl":
         yield from _json_rows(file, encoding)
     elif ending in (".csv", ".tsv"):
-        yield from _csv_rows(file, encoding, "\t" if ending == ".tsv" else delimiter)
+        yield from _csv_rows(file, encoding, "\t" if ending == ".tsv" else delimiter, header)
     else:
         raise CardError(f"{file} ends in {ending!r}; allowed are .csv, .tsv, .jsonl and .parquet")
 
 
-def _csv_rows(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[str, Row]]:
+def _csv_rows(
+    file: Path, encoding: str, delimiter: str, header: Sequence[str] | None
+) -> Iterator[tuple[str, Row]]:
     # Not splitlines(): that ends a line at a form feed and at U+2028 too, which a cell may well hold.
-    reader = csv.DictReader(io.StringIO(_read_text(file, encoding)), delimiter=delimiter)
+    reader = csv.DictReader(io.StringIO(_read_text(file, encoding)), fieldnames=header, delimiter=delimiter)
     # Names such as " hemorrhage" occur: a blank after the comma is no part of the name.
     reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
     try:

@@ -16,6 +16,7 @@ from vlm_eval.data.read_mood import MoodOptions, read_mood
 from vlm_eval.data.read_mvtec import MvtecOptions, read_mvtec
 from vlm_eval.data.read_pairs import PairsOptions, read_pairs
 from vlm_eval.data.read_real3d import Real3dOptions, read_real3d
+from vlm_eval.data.read_robustmad import RobustMadOptions, read_robustmad
 from vlm_eval.data.read_series import SeriesOptions, read_series
 from vlm_eval.data.read_shanghaitech import ShanghaiTechOptions, read_shanghaitech
 from vlm_eval.data.read_table import TableOptions, read_table
@@ -54,6 +55,7 @@ READERS: dict[str, Reader] = {
     "mvtec": Reader(MvtecOptions, read_mvtec),
     "pairs": Reader(PairsOptions, read_pairs),
     "real3d": Reader(Real3dOptions, read_real3d),
+    "robustmad": Reader(RobustMadOptions, read_robustmad),
     "series": Reader(SeriesOptions, read_series),
     "shanghaitech": Reader(ShanghaiTechOptions, read_shanghaitech),
     "table": Reader(TableOptions, read_table, file_root=True),

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,11 +45,11 @@ class Labels(Strict):
     @classmethod
     def _as_text(cls, value: Any) -> Any:
         """Let people write 0, 1 and the words that YAML takes for truth values without quotes."""
-        return tuple(_text(entry) for entry in value) if isinstance(value, (list, tuple)) else value
+        return tuple(as_text(entry) for entry in value) if isinstance(value, (list, tuple)) else value
 
     def read(self, value: Any, where: str) -> Anomalous:
         """Read one label. Raises CardError for a value that is listed nowhere."""
-        text = _text(value).casefold()
+        text = as_text(value).casefold()
         for gold, texts in (("no", self.normal), ("yes", self.anomalous), ("unknown", self.unknown)):
             if text in (entry.casefold() for entry in texts):
                 return cast(Anomalous, gold)
@@ -64,10 +65,11 @@ class RowOptions(Strict):
     columns: Columns = Field(default_factory=Columns)
     labels: Labels = Field(default_factory=Labels)
     pattern: str | None = None  # makes a path of the image column's value ("pictures/{:0>3}.png")
+    mask_pattern: str | None = None  # the same of the mask column's value; a mask that is not there is left out
     defect: str | None = None  # the defect type of every anomalous row, where no column tells it
     object_class: str = UNNAMED_CLASS  # of every row, where no column tells it
 
-    @field_validator("pattern")
+    @field_validator("pattern", "mask_pattern")
     @classmethod
     def _try(cls, pattern: str | None) -> str | None:
         """Refuse a pattern that cannot be filled with one value."""
@@ -94,12 +96,33 @@ def samples_from_rows(
         CardError: a column is missing, a label is not understood, a path leads out of the root.
     """
     maker = SampleMaker(card)
+    options = _with_readings(card, options)
+    classes: dict[str, str] = {}  # of the first row about a picture
     for number, (where, row) in enumerate(rows):
         if number == 0:
             options, notes = _fit(card, row, options, where)
             yield from notes
         mapper = _Mapper(row, where, number, options, root, files_anywhere)
-        yield maker.make(mapper.found(), mapper.metadata())
+        found = mapper.found()
+        if classes.setdefault(found.path, found.object_class) != found.object_class and not options.columns.id:
+            found = replace(found, path=f"{found.path}#{found.object_class}")  # the picture in another scope
+        yield maker.make(found, mapper.metadata())
+
+
+def _with_readings(card: Card, options: RowOptions) -> RowOptions:
+    """Keep the columns that the card tells as readings, but none that tells the gold verdict."""
+    named = {field for text in (card.common, *card.classes.values()) for field in text.auxiliary}
+    columns = options.columns
+    telling = named & {columns.label, columns.defect_type, columns.mask}
+    if telling:
+        raise CardError(
+            f"Card {card.name}: auxiliary names the column {min(telling)!r}, which tells whether the item is "
+            "anomalous. Name columns that are known before an inspection"
+        )
+    kept = () if card.auxiliary_file else sorted(named - set(columns.metadata))
+    return options.model_copy(
+        update={"columns": columns.model_copy(update={"metadata": (*columns.metadata, *kept)})}
+    )
 
 
 def _fit(card: Card, row: Row, options: RowOptions, where: str) -> tuple[RowOptions, list[Note]]:
@@ -139,7 +162,7 @@ class _Mapper:
             anomalous=anomalous,
             defects=(defect,) if defect and anomalous == "yes" else (),
             split="train" if (self._text(self._columns.split) or "").lower() == "train" else "test",
-            masks=self._side_picture(self._columns.mask) if anomalous != "no" else (),
+            masks=self._masks() if anomalous != "no" else (),
             references=self._side_picture(self._columns.reference),
             group=self._text(self._columns.group),
             question=self._text(self._columns.question),
@@ -165,7 +188,14 @@ class _Mapper:
 
     def _text(self, column: str | None) -> str | None:
         value = self._cell(column) if column else None
-        return None if value is None or _text(value) == "" else _text(value)
+        return None if value is None or as_text(value) == "" else as_text(value)
+
+    def _masks(self) -> tuple[Path, ...]:
+        stated = self._text(self._columns.mask)
+        if stated is None or self._options.mask_pattern is None:
+            return self._side_picture(self._columns.mask)
+        mask = inside(self._root, self._options.mask_pattern.format(stated), self._where)
+        return (mask,) if mask.is_file() else ()
 
     def _side_picture(self, column: str | None) -> tuple[Path, ...]:
         value = self._cell(column) if column else None
@@ -176,7 +206,7 @@ class _Mapper:
         data = embedded(value, self._where)
         if data is not None:
             return keep_picture(data), f"{self._number:06d}"
-        stated = _text(value.get("path") if isinstance(value, Mapping) else value)
+        stated = as_text(value.get("path") if isinstance(value, Mapping) else value)
         if not stated:
             raise CardError(f"{self._where}: the column {self._columns.image!r} is empty; it must name a picture")
         if isinstance(value, Mapping) and self._files_anywhere:
@@ -201,7 +231,7 @@ def embedded(value: Any, where: str) -> bytes | None:
     return None
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """Write a cell as text: whole numbers without a point, truth values in lower case, nothing as nothing."""
     if value is None or value != value:
         return ""

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -163,6 +163,19 @@ def _group_pattern(card: Card) -> re.Pattern[str] | None:
     if pattern.groups < 1:
         raise CardError(f"Card {card.name}: group {card.group!r} needs one (...) around what names the cluster")
     return pattern
+
+
+def group_by_source(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """Make one cluster of the items of one file that have none yet: a picture asked about in several scopes."""
+    first: dict[tuple[Path, ...], str] = {}
+    for sample in samples:
+        first.setdefault(sample.sources, sample.group)
+    return tuple(
+        replace(sample, group=first[sample.sources])
+        if sample.group == sample.id != first[sample.sources]
+        else sample
+        for sample in samples
+    )
 
 
 def inside(root: Path, relative: str, where: str) -> Path:

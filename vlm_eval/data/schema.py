@@ -52,6 +52,9 @@ class ClassText(Strict):
     defects: dict[Text, DefectText] = Field(default_factory=dict)
     candidate_labels: tuple[Text, ...] | None = None  # in the order in which a prompt lists them
     question: Text | None = None
+    auxiliary: dict[Text, Text] = Field(
+        default_factory=dict
+    )  # readings and records that a prompt may tell: field of the metadata -> what it is, with its unit
 
     @field_validator("defects", mode="before")
     @classmethod
@@ -75,6 +78,8 @@ class Card(Strict):
     checksum: Text | None = None
     citation: Text | None = None
     homepage: Text | None = None
+    caveat: Text | None = None  # what a reader of its numbers must know; plans and reports say it
+    unverified: Text | None = None  # what this card says without having been checked against its source
     contamination: Text | None = None  # how likely the pictures were in a model's training data
     modality: Modality = "image"
     domain: Domain = "industrial"
@@ -84,6 +89,7 @@ class Card(Strict):
     group: Text | None = (
         None  # regular expression on the path after the card's name; its first group is the cluster
     )
+    auxiliary_file: Text | None = None  # table below the root with those fields: item, then a column each
     common: ClassText = Field(default_factory=ClassText)  # said of every class that does not say otherwise
     classes: dict[Text, ClassText] = Field(default_factory=dict)
 
@@ -92,6 +98,10 @@ class Card(Strict):
     def _allow_bare_classes(cls, value: Any) -> Any:
         """Read `bottle:` with nothing after it as a class without words of its own."""
         return {key: entry or {} for key, entry in value.items()} if isinstance(value, dict) else value
+
+    def auxiliary_of(self, object_class: str) -> dict[str, str]:
+        """Return the fields that hold readings of a class, with what they are."""
+        return {**self.common.auxiliary, **self.classes.get(object_class, ClassText()).auxiliary}
 
     @property
     def root_variable(self) -> str:

@@ -12,7 +12,7 @@ from vlm_eval.flow import Sample
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """Normal references: per object class in order, so that the first k serve k shots; and what they cost.
+    """Reference pictures: per object class in order, so that the first k serve k shots; and what they cost.
 
     `withdrawn` holds the ids of test items that became references and must not be evaluated in any cell.
     """
@@ -116,10 +116,75 @@ def _choose(name: str, samples: Sequence[Sample], shots: int, reference_seed: in
     whole = [sample for sample in normal if sample.reference_recipe is None]
     pool = sorted(training or whole, key=_by_hash(reference_seed))
     if len(pool) < shots:
+        raise CardError(_too_few(name, samples, pool, shots))
+    return pool[:shots]
+
+
+def _too_few(name: str, samples: Sequence[Sample], pool: Sequence[Sample], shots: int) -> str:
+    """Say what was asked for, which items could serve, why no others can, and what to do."""
+    normal = [sample for sample in samples if sample.gold.anomalous == "no"]
+    training = any(sample.split == "train" for sample in normal)
+    where = "training split" if training else "test split"
+    why = "" if training else " There is no training split, so normal test items would serve, and be withdrawn."
+    if not training and len(normal) > len(pool):
+        why += f" {len(normal) - len(pool)} more show only a part of their file, so they cannot serve."
+    fewer = f"Ask for {len(pool)} at most, or add" if pool else "Add"
+    return (
+        f"{samples[0].card}: class {name!r} has {_count(len(pool), 'normal item')} in its {where}, but "
+        f"{_asked(shots, 'reference')} (shots, reference or support).{why} {fewer} normal pictures of that class, "
+        "or leave the class out of the data"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _asked(count: int, noun: str) -> str:
+    return f"{_count(count, noun)} {'is' if count == 1 else 'are'} asked for"
+
+
+def choose_defects(samples: Sequence[Sample], shots: int, reference_seed: int) -> References:
+    """Choose `shots` anomalous items a class as examples of defects: the same for every query and cell.
+
+    They are withdrawn, with all that could be the same defect: items of the same cluster, and of the same bytes.
+
+    Raises:
+        CardError: a class has too few anomalous items, its items are parts of files, or bring references of
+            their own.
+    """
+    evaluated = [sample for sample in samples if sample.split == "test"]
+    if own := [sample for sample in evaluated if sample.references]:
         raise CardError(
-            f"{samples[0].card}: class {name!r} has {len(pool)} normal items in its "
-            f"{'training split' if training else 'test split'}, but {shots} references are asked for. "
-            f"Ask for {len(pool)} shots at most, or add normal pictures of that class"
+            f"{own[0].card}: items bring normal references of their own, such as {own[0].id}, so no example of a "
+            "defect can stand in their place. Leave reference_kind: defect out"
+        )
+    by_class: dict[str, tuple[Path, ...]] = {}
+    withdrawn: set[str] = set()
+    for name in sorted({sample.object_class for sample in evaluated}):
+        own = [sample for sample in evaluated if sample.object_class == name]
+        chosen = _choose_defects(name, own, shots, reference_seed)
+        by_class[name] = tuple(sample.sources[0] for sample in chosen)
+        groups = {sample.group for sample in chosen}
+        withdrawn |= _shown_as_reference(own, by_class[name])
+        withdrawn |= {sample.id for sample in evaluated if sample.group in groups}
+    return References(by_class, frozenset(withdrawn))
+
+
+def _choose_defects(name: str, samples: Sequence[Sample], shots: int, reference_seed: int) -> Sequence[Sample]:
+    if any(sample.reference_recipe is not None for sample in samples) or len({one.recipe for one in samples}) > 1:
+        raise CardError(
+            f"{samples[0].card}: the items of the class {name!r} are parts of files (windows, slices), and an "
+            "example of a defect is shown as the query is, which may be another part. Leave reference_kind: "
+            "defect "
+            "out"
+        )
+    pool = sorted((sample for sample in samples if sample.gold.anomalous == "yes"), key=_by_hash(reference_seed))
+    if len(pool) < shots:
+        raise CardError(
+            f"{samples[0].card}: {_asked(shots, 'anomalous reference')}, but the class {name!r} has "
+            f"{_count(len(pool), 'anomalous item')}. Ask for fewer, or leave "
+            "reference_kind: defect out"
         )
     return pool[:shots]
 

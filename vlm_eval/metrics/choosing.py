@@ -14,7 +14,7 @@ from scipy.special import ndtri, stdtrit
 
 from vlm_eval.metrics.estimate import BoolArray, Estimate, FloatArray, IntArray, undefined
 from vlm_eval.metrics.rates import simple_rate
-from vlm_eval.metrics.sampling import Sampling
+from vlm_eval.metrics.sampling import Sampling, centred
 from vlm_eval.metrics.splitting import folds
 
 FOLDS = 2
@@ -99,5 +99,5 @@ def _tied(right: FloatArray, parts: IntArray, drawn: Sampling, means: FloatArray
 
 
 def _centred_totals(row: FloatArray, weights: FloatArray, parts: IntArray, drawn: Sampling) -> FloatArray:
-    means = np.bincount(parts, weights=row) / np.maximum(np.bincount(parts), 1)
-    return drawn.totals(weights * (row - means[parts]))
+    everything = np.ones(parts.size, dtype=np.bool_)
+    return drawn.totals(weights * centred(row, everything, parts, drawn))

@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 
 from vlm_eval.metrics.comparisons import mcnemar_mid_p, sign_flip_test
 from vlm_eval.metrics.estimate import LEVEL, BoolArray, Estimate, FloatArray, IntArray, undefined
-from vlm_eval.metrics.sampling import Sampling, variance
+from vlm_eval.metrics.sampling import Sampling, centred, variance
 
 _TAIL = (1 - LEVEL) / 2
 
@@ -107,9 +107,9 @@ def main_effect(differences: FloatArray, parts: IntArray, drawn: Sampling, seed:
     if not known.any():
         return Effect(undefined("no item has an answer in both cells"), None, None)
     differences, parts, drawn = differences[:, known], parts[known], drawn.subset(known)
-    weighted = [_weighted(row, parts) for row in differences if not np.isnan(row).all()]
+    weighted = [_weighted(row, parts, drawn) for row in differences if not np.isnan(row).all()]
     value = float(np.mean([own.sum() for own, _ in weighted]))
-    influence = np.mean([centred for _, centred in weighted], axis=0)
+    influence = np.mean([own for _, own in weighted], axis=0)
     totals = drawn.totals(np.mean([own for own, _ in weighted], axis=0))
     if drawn.degrees_of_freedom < 1:
         reason = "one cluster: no interval, no test"
@@ -129,14 +129,12 @@ def main_effect(differences: FloatArray, parts: IntArray, drawn: Sampling, seed:
     return Effect(estimate, sign_flip_test(totals, seed), "sign-flip", *spread)
 
 
-def _weighted(row: FloatArray, parts: IntArray) -> tuple[FloatArray, FloatArray]:
+def _weighted(row: FloatArray, parts: IntArray, drawn: Sampling) -> tuple[FloatArray, FloatArray]:
     """Return the weighted differences of one pair of cells, whose sum is its effect, and their centred version."""
     known = ~np.isnan(row)
     sizes = np.bincount(parts[known], minlength=int(parts.max()) + 1)
     weights = np.where(known, 1 / np.maximum(sizes, 1)[parts] / np.sum(sizes > 0), 0.0)
-    filled = np.where(known, row, 0.0)
-    means = np.bincount(parts, weights=filled) / np.maximum(sizes, 1)
-    return weights * filled, weights * (filled - means[parts])
+    return weights * np.where(known, row, 0.0), weights * centred(row, known, parts, drawn)
 
 
 def _independent(parts: IntArray, drawn: Sampling) -> float:

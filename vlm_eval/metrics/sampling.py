@@ -60,6 +60,21 @@ def sampling(groups: Sequence[str], classes: Sequence[str]) -> Sampling:
     return Sampling(group_of_item.astype(np.int64), strata)
 
 
+def centred(values: FloatArray, known: BoolArray, parts: IntArray, drawn: Sampling) -> FloatArray:
+    """Subtract from each known value the mean of its part, shape (items,); 0 where it is not known.
+
+    A part that lies in one cluster has no spread of its own to show. It is centred on the mean of all parts, which
+    errs on the wide side, as in `variance`.
+    """
+    filled = np.where(known, values, 0.0)
+    sizes = np.bincount(parts[known], minlength=int(parts.max()) + 1)
+    means = np.bincount(parts, weights=filled, minlength=sizes.size) / np.maximum(sizes, 1)
+    held = np.unique(parts[known] * drawn.clusters + drawn.cluster_of_item[known]) // drawn.clusters
+    lonely = np.bincount(held, minlength=sizes.size) == 1
+    centre = np.where(lonely, means[sizes > 0].mean(), means)
+    return np.where(known, filled - centre[parts], 0.0)
+
+
 def variance(influence: FloatArray, drawn: Sampling) -> float:
     """Return the variance of a statistic from its influence, shape (items,), summed by cluster within strata.
 

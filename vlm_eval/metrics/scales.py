@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from scipy.special import logit, stdtrit
 
-from vlm_eval.metrics.estimate import LEVEL, Estimate, FloatArray, IntArray, undefined
-from vlm_eval.metrics.sampling import Sampling, variance
+from vlm_eval.metrics.estimate import LEVEL, BoolArray, Estimate, FloatArray, IntArray, undefined
+from vlm_eval.metrics.sampling import Sampling, centred, variance
 
 Scale = Literal["risk", "log-odds"]
 
@@ -31,7 +31,7 @@ def combine(
         drawn: clusters and strata of the items.
         scale: "risk" for rates, "log-odds" for their logits; rates of 0 and 1 get half an item on either side.
     """
-    terms = [_term(group, signs, parts, scale) for group in groups if not np.isnan(group).any(axis=0).all()]
+    terms = [_term(group, signs, parts, drawn, scale) for group in groups if not np.isnan(group).any(axis=0).all()]
     if not terms:
         return undefined("no item has an answer in all cells", parts.size)
     value = float(np.mean([own for own, _ in terms]))
@@ -49,21 +49,21 @@ def combine(
     return Estimate(value, value - margin, value + margin, items, drawn.clusters)
 
 
-def _term(group: FloatArray, signs: Sequence[int], parts: IntArray, scale: Scale) -> tuple[float, FloatArray]:
-    known = ~np.isnan(group).any(axis=0)
+def _term(
+    group: FloatArray, signs: Sequence[int], parts: IntArray, drawn: Sampling, scale: Scale
+) -> tuple[float, FloatArray]:
+    known: BoolArray = ~np.asarray(np.isnan(group).any(axis=0))
     sizes = np.bincount(parts[known], minlength=int(parts.max()) + 1)
     weights = np.where(known, 1 / np.maximum(sizes, 1)[parts] / np.sum(sizes > 0), 0.0)
     value, influence = 0.0, np.zeros(parts.size)
     for sign, row in zip(signs, group, strict=True):
-        filled = np.where(known, row, 0.0)
-        means = np.bincount(parts, weights=np.where(known, filled, 0.0)) / np.maximum(sizes, 1)
-        rate = float(np.sum(weights * filled))
+        rate = float(np.sum(weights * np.where(known, row, 0.0)))
         slope = 1.0
         if scale == "log-odds":
             inside = (rate * known.sum() + 0.5) / (known.sum() + 1) if rate < 1e-9 or rate > 1 - 1e-9 else rate
             rate, slope = float(logit(inside)), 1 / (inside * (1 - inside))
         value += sign * rate
-        influence += sign * slope * weights * (filled - means[parts])
+        influence += sign * slope * weights * centred(row, known, parts, drawn)
     return value, influence
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Literal, cast
 
 from vlm_eval.errors import ExperimentError
 
@@ -18,13 +19,18 @@ LEVELS: Mapping[str, Mapping[str, bool]] = {
 }
 """The prompt levels of arXiv:2311.02782; `rules` is `expert` for a card whose standard is a list of rules."""
 
-INGREDIENTS = ("class", "standard", "reference", "marks")
+INGREDIENTS = ("class", "standard", "reference", "marks", "auxiliary")
 """The ingredients beside the task, which is always on."""
 
 ABLATED: Mapping[str, Sequence[Level]] = {"wording": (0, 1, 2, 3), "reference_seed": (0, 1, 2)}
 """Levels of the factors that stand for many others, where only their name is given."""
 
-FACTORS = (*INGREDIENTS, *ABLATED)
+ReferenceKind = Literal["normal", "defect"]
+KINDS: tuple[ReferenceKind, ...] = ("normal", "defect")
+"""What the reference pictures show: normal items, or examples of defects."""
+
+FACTORS = (*INGREDIENTS, *ABLATED, "reference_kind")
+_OF_REFERENCES = frozenset({"reference_seed", "reference_kind"})
 _WORDING_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -34,13 +40,18 @@ class Ingredients:
 
     class_info: bool = False
     standard: bool = False
-    shots: int = 0  # number of normal reference pictures
+    shots: int = 0  # number of reference pictures
     marks: bool = False
     wording: Level = 0  # paraphrase of the task, a folder under `wordings/`; 0 for the words of the ingredients
     reference_seed: int | None = None  # of the choice of reference pictures; None for the experiment's own
+    auxiliary: bool = False  # readings and records of the item, as text
+    reference_kind: ReferenceKind = "normal"
 
     def levels(self) -> dict[str, Level]:
-        """Return the level of each ingredient, 0 for off; a reference seed only where it is a factor."""
+        """Return the level of each ingredient, 0 for off.
+
+        Told only where they matter: a reference seed that is a factor, readings that are on, examples of defects.
+        """
         levels: dict[str, Level] = {
             "class": int(self.class_info),
             "standard": int(self.standard),
@@ -48,6 +59,8 @@ class Ingredients:
             "marks": int(self.marks),
             "wording": self.wording,
         }
+        levels |= {"auxiliary": 1} if self.auxiliary else {}
+        levels |= {"reference_kind": self.reference_kind} if self.reference_kind != "normal" else {}
         return levels if self.reference_seed is None else levels | {"reference_seed": self.reference_seed}
 
 
@@ -65,7 +78,8 @@ def ingredients_of(level: str, *, shots: int = 0, marks: bool = False) -> Ingred
         raise ExperimentError(f"Unknown prompt level {level!r}. Allowed: {', '.join(LEVELS)}.")
     if shots < 0:
         raise ExperimentError(f"The number of reference pictures is {shots}; it must be 0 or more.")
-    return Ingredients(**LEVELS[level], shots=shots, marks=marks)
+    held = LEVELS[level]
+    return Ingredients(held.get("class_info", False), held.get("standard", False), shots=shots, marks=marks)
 
 
 def read_ingredients(
@@ -96,6 +110,8 @@ def cell_name(ingredients: Ingredients, usual_seed: int = 0) -> str:
     for name, level in ingredients.levels().items():
         if name == "reference_seed":
             parts += [] if level == usual_seed else [f"seed{level}"]
+        elif name == "reference_kind":
+            parts.append(str(level))
         elif level:
             parts.append(name if level == 1 and name in INGREDIENTS else f"{name}{_suffix(level)}")
     return "+".join(parts)
@@ -108,28 +124,38 @@ def _suffix(level: Level) -> str:
 def ablation_levels(names: Iterable[str]) -> dict[str, list[Level]]:
     """Return the grid of the factors named for an ablation: off and on, or as many levels as they stand for.
 
-    The seed of the references needs a reference picture: alone it is crossed with one.
+    The seed and the kind of the references need a reference picture: alone they are crossed with one.
     """
     named = [name.strip() for name in names]
-    grid: dict[str, list[Level]] = {name: list(ABLATED.get(name, (0, 1))) for name in named}
-    return grid if "reference_seed" not in grid or "reference" in grid else {"reference": [1], **grid}
+    stand_for: Mapping[str, Sequence[Level]] = {**ABLATED, "reference_kind": KINDS}
+    grid: dict[str, list[Level]] = {name: list(stand_for.get(name, (0, 1))) for name in named}
+    return (
+        {"reference": [1], **grid}
+        if _OF_REFERENCES & grid.keys() - {"reference"} and "reference" not in grid
+        else grid
+    )
 
 
-def factorial(factors: Mapping[str, Sequence[Level]], usual_seed: int = 0) -> tuple[Cell, ...]:
+def factorial(
+    factors: Mapping[str, Sequence[Level]], usual_seed: int = 0, usual_kind: ReferenceKind = "normal"
+) -> tuple[Cell, ...]:
     """Cross the levels of ingredients; those not named stay off. Without a reference its seeds are one cell.
 
     Args:
-        factors: levels by factor (`class`, `standard`, `marks`: 0 or 1; `reference`: counts of pictures;
-            `wording`: 0, numbers or names of folders under `wordings/`; `reference_seed`: whole numbers).
+        factors: levels by factor (`class`, `standard`, `marks`, `auxiliary`: 0 or 1; `reference`: counts of
+            pictures; `wording`: 0, numbers or names of folders under `wordings/`; `reference_seed`: whole numbers;
+            `reference_kind`: normal, defect).
         usual_seed: the reference seed that a cell's name does not tell.
+        usual_kind: what references show where the kind is no factor.
 
     Raises:
-        ExperimentError: an unknown factor, a level that it cannot take, or seeds without a reference.
+        ExperimentError: an unknown factor, a level that it cannot take, or seeds or kinds without a reference.
     """
     read = {name: _read_levels(name, levels) for name, levels in factors.items()}
-    if "reference_seed" in read and not any(read.get("reference", ())):
+    idle = sorted(_OF_REFERENCES & read.keys())
+    if idle and not any(read.get("reference", ())):
         raise ExperimentError(
-            "reference_seed is in the grid, but no cell shows a reference picture. Add reference: [1] to the grid."
+            f"{idle[0]} is in the grid, but no cell shows a reference picture. Add reference: [1] to the grid."
         )
     cells: dict[Ingredients, Cell] = {}
     for combination in product(*read.values()):
@@ -142,6 +168,8 @@ def factorial(factors: Mapping[str, Sequence[Level]], usual_seed: int = 0) -> tu
             marks=bool(level.get("marks", 0)),
             wording=level.get("wording", 0),
             reference_seed=int(level["reference_seed"]) if shots and "reference_seed" in level else None,
+            auxiliary=bool(level.get("auxiliary", 0)),
+            reference_kind=cast(ReferenceKind, level.get("reference_kind", usual_kind)) if shots else "normal",
         )
         cells[ingredients] = Cell(cell_name(ingredients, usual_seed), ingredients)
     return tuple(cells.values())
@@ -169,6 +197,7 @@ def _read_levels(name: str, given: Sequence[Level]) -> list[Level]:
 _ALLOWED = {
     "reference": "allowed are numbers of pictures from 0 on",
     "reference_seed": "allowed are whole numbers",
+    "reference_kind": "allowed are normal and defect",
     "wording": "allowed are 0 (the usual words) and names of folders under wordings/ (letters, digits, -, _)",
 }
 
@@ -178,16 +207,21 @@ def _number(level: Level) -> Level:
 
 
 def _is_level(name: str, level: Level) -> bool:
+    if name == "reference_kind":
+        return level in KINDS
     if isinstance(level, str):
         return name == "wording" and _WORDING_NAME.fullmatch(level) is not None
     return name == "reference_seed" or (level >= 0 and (name in ("reference", "wording") or level <= 1))
 
 
-def levels_grid(levels: Sequence[str], shots: Sequence[int]) -> tuple[Cell, ...]:
+def levels_grid(levels: Sequence[str], shots: Sequence[int], kind: ReferenceKind = "normal") -> tuple[Cell, ...]:
     """Cross named levels with numbers of reference pictures, as `expert/one-shot`."""
     words = {0: "zero-shot", 1: "one-shot"}
     return tuple(
-        Cell(f"{level}/{words.get(count, f'{count}-shot')}", ingredients_of(level, shots=count))
+        Cell(
+            f"{level}/{words.get(count, f'{count}-shot')}{'/defect' if count and kind == 'defect' else ''}",
+            replace(ingredients_of(level, shots=count), reference_kind=kind if count else "normal"),
+        )
         for count in shots
         for level in levels
     )

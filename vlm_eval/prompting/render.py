@@ -64,6 +64,7 @@ class Words:
     standard: Standard | None
     labels: tuple[str, ...]
     question: str | None
+    readings: tuple[tuple[str, str], ...] = ()  # what is recorded of the item, and its value
 
 
 def words_of(sample: Sample) -> Words:
@@ -76,21 +77,42 @@ def words_of(sample: Sample) -> Words:
         sample.standard,
         tuple(label.name for label in sample.candidate_labels),
         sample.question,
+        tuple(sample.auxiliary.items()),
     )
 
 
 def render_text(
-    sample: Sample, ingredients: Ingredients, layout: str, templates: Templates, *, yes_no: bool = False
+    sample: Sample,
+    ingredients: Ingredients,
+    layout: str,
+    templates: Templates,
+    *,
+    yes_no: bool = False,
+    may_equal: bool = False,
 ) -> str:
-    """Render a prompt's words alone. Raises PromptError, also for a wording that changes none of them."""
+    """Render a prompt's words alone.
+
+    Raises:
+        PromptError: also for a wording that changes none of them, unless it `may_equal` the usual one.
+    """
     words = words_of(sample)
     text = _render_words(words, ingredients, layout, templates, yes_no)
     usual = replace(ingredients, wording=0)
-    if ingredients.wording != 0 and text == _render_words(words, usual, layout, templates, yes_no):
+    if (
+        ingredients.wording != 0
+        and not may_equal
+        and text == _render_words(words, usual, layout, templates, yes_no)
+    ):
         raise PromptError(
             f"The wording {ingredients.wording!r} changes nothing in the layout {layout!r} for the card "
             f"{sample.card!r}. Leave wording {ingredients.wording!r} out, or give its folder a template that this "
             "layout uses (task.jinja, or question.jinja for vqa)."
+        )
+    silent = replace(ingredients, auxiliary=False)
+    if ingredients.auxiliary and text == _render_words(words, silent, layout, templates, yes_no):
+        raise PromptError(
+            f"The layout {layout!r} has no place for the auxiliary ingredient. Add `auxiliary` to its template, "
+            "or leave that ingredient off."
         )
     return text
 
@@ -110,6 +132,7 @@ def _render_words(words: Words, ingredients: Ingredients, layout: str, templates
     context["reference"] = say("reference") if ingredients.shots else ""
     context["marks"] = say("marks") if ingredients.marks else ""
     context["standard"] = say("standard") if ingredients.standard else ""
+    context["auxiliary"] = say("auxiliary") if ingredients.auxiliary else ""
     if ingredients.wording != 0:
         context["subject"] = say("subject")
     context["task"] = say("task")
@@ -161,6 +184,32 @@ def _render_round(
     return " ".join(_render(templates, f"rounds/{name}.jinja", context, words).split())
 
 
+def render_pair(sample: Sample, wording: Level, templates: Templates) -> tuple[str, str]:
+    """Render a text of normal and one of anomalous pictures, for a zero-shot comparison: `pair.jinja`, two lines.
+
+    Raises:
+        PromptError: the template needs what the card lacks, or does not give two lines.
+    """
+    return _render_pair(words_of(sample), Ingredients(wording=wording), templates)
+
+
+@lru_cache(maxsize=4096)
+def _render_pair(words: Words, ingredients: Ingredients, templates: Templates) -> tuple[str, str]:
+    context = _context(words, ingredients)
+    for side in ("inlier", "outlier"):
+        found = templates.find(side, words.domain, ingredients.wording)
+        context[side] = " ".join(_render(templates, found, context, words).split())
+    name = templates.find("pair", words.domain, ingredients.wording)
+    lines = [" ".join(line.split()) for line in _render(templates, name, context, words).splitlines()]
+    lines = [line for line in lines if line]
+    if len(lines) != 2:
+        raise PromptError(
+            f"The template {name} gives {len(lines)} lines, but a pair is two: a text of normal pictures and one "
+            "of anomalous pictures."
+        )
+    return lines[0], lines[1]
+
+
 def _context(words: Words, ingredients: Ingredients) -> dict[str, Any]:
     """Gather what templates may use; what the card lacks stays undefined, so that its use is an error."""
     standard = words.standard if ingredients.standard else None
@@ -169,10 +218,12 @@ def _context(words: Words, ingredients: Ingredients) -> dict[str, Any]:
         "abnormal": standard and standard.abnormal,
         "rules": standard and standard.rules,
         "labels": words.labels,
+        "readings": words.readings,
     }
     return {
         "nouns": dict(words.nouns),
         "shots": ingredients.shots,
+        "reference_kind": ingredients.reference_kind,
         "with_marks": ingredients.marks,
         "with_standard": ingredients.standard,
         "query_ordinal": ordinal_word(ingredients.shots + 1),

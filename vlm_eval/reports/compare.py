@@ -1,7 +1,9 @@
 """Two runs, models or cells on the same items: paired differences, and the items on which they part."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -121,13 +123,52 @@ def compare(first: pd.DataFrame, second: pd.DataFrame, one: Address, other: Addr
 
 def _selected(frame: pd.DataFrame, address: Address) -> pd.DataFrame:
     check_frame(frame)
-    frame = rounds_apart(judged_by_claims(frame, [address.model], "a comparison"))
-    for column, wanted in (("model", address.model), ("cell", address.cell)):
-        known = list(dict.fromkeys(frame[column]))
-        if wanted is not None and wanted not in known:
-            raise InputError(f"{address.run} holds no {column} {wanted!r}. It holds {', '.join(known[:20])}.")
-        frame = frame if wanted is None else frame[frame[column] == wanted]
-    return frame if address.cell is not None else without_probes(frame)
+    model = find_name(address.model, frame["model"], "model", address.run)
+    frame = rounds_apart(judged_by_claims(frame, [model], "a comparison"))
+    frame = frame if model is None else frame[frame["model"] == model]
+    cell = find_name(address.cell, frame["cell"], "cell", address.run)
+    return without_probes(frame) if cell is None else frame[frame["cell"] == cell]
+
+
+def find_name(wanted: str | None, names: Iterable[object], kind: str, run: Path) -> str | None:
+    """Return the one name that is meant: exact, or as people type it.
+
+    A model may go without " (toy)", its family and the owner of its checkpoint; the ingredients of a cell may
+    stand in another order; capitals do not matter.
+
+    Args:
+        wanted: what was typed; None means any and gives None.
+        names: all there are.
+        kind: model or cell.
+        run: the run folder, for messages.
+
+    Raises:
+        InputError: nothing is called so, or several are.
+    """
+    if wanted is None:
+        return None
+    known = list(dict.fromkeys(map(str, names)))
+    if wanted in known:
+        return wanted
+    alike = _of_cell if kind == "cell" else _of_model
+    found = [name for name in known if alike(wanted) & alike(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"{run} holds several models {wanted!r}: {', '.join(found[:20])}. Write one in full.")
+    close = get_close_matches(wanted, known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    more = f" and {len(known) - 20:,} more" if len(known) > 20 else ""
+    raise InputError(f"{run} holds no {kind} {wanted!r}.{hint} It holds {', '.join(known[:20])}{more}.")
+
+
+def _of_model(name: str) -> set[object]:
+    plain = name.casefold().removesuffix("(toy)").strip()
+    return {plain, plain.partition(":")[2] or plain, re.split(r"[:/]", plain)[-1]} - {""}
+
+
+def _of_cell(name: str) -> set[object]:
+    return {frozenset(part.strip() for part in name.casefold().split("+"))}
 
 
 Place = tuple[str, str]
@@ -152,7 +193,8 @@ def _pairs(frames: tuple[pd.DataFrame, pd.DataFrame], left: Place, right: Place)
     sides = []
     for frame, (model, cell), name in zip(frames, (left, right), (FIRST, SECOND), strict=True):
         own = frame[(frame["model"] == model) & (frame["cell"] == cell)]
-        sides.append(own.assign(model="", cell=name))
+        # Claims are compared; scores of two models may come from two sources, and are no part of it.
+        sides.append(own.assign(model="", cell=name, anomaly_score=np.nan, yes_no_mass=np.nan, score_source=None))
     answered = [side[(side["status"] == "answered")].drop_duplicates("sample_id") for side in sides]
     gold = [side.set_index("sample_id")["gold"] for side in answered]
     shared = gold[0].index.intersection(gold[1].index)

@@ -32,9 +32,14 @@ def effects_table(panel: Panel, rows: Sequence[EffectRow], info: ReportInfo) -> 
         "Mean over the pairs of cells that differ in nothing else, on the same items. More overkill is a loss."
         f" Test: {tests}; p corrected by Holm over the {tested} tests of this table."
     )
-    notes = [note, *_unmatched(rows), *_equivalent(rows), *_priced(rows)]
+    notes = [note, *effect_notes(rows)]
     title = heading_text(f"What each ingredient adds: {table_title(panel, info)}")
     return Group(title, table, *(Text(line, style="dim") for line in notes))
+
+
+def effect_notes(rows: Sequence[EffectRow]) -> list[str]:
+    """Say which cells had no partner, what is shown to do nothing, and what a point costs."""
+    return [*_unmatched(rows), *_equivalent(rows), *_priced(rows)]
 
 
 def contrast_name(row: EffectRow) -> str:

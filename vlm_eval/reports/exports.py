@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from vlm_eval.errors import ExperimentError, MissingExtraError
 from vlm_eval.metrics.detection import DEFECT_RATE
 from vlm_eval.reports import files
+from vlm_eval.reports.bounds import MOST_DRAWN, best_cells
 from vlm_eval.reports.confusion_figure import confusion_figure, drawable
 from vlm_eval.reports.figures import ablation_figure, save
 from vlm_eval.reports.html_confusion import place
@@ -53,7 +54,7 @@ def export(run: Path, folder: Path, formats: Sequence[str], extra: dict[str, Any
     if figures:
         written += _figures(run, folder, figures, extra or {})
     if "dataset" in formats:
-        written.append(_dataset(read_frame(run), folder / "dataset"))
+        written.append(_dataset(read_frame(run, join=(extra or {}).get("join")), folder / "dataset"))
     return written
 
 
@@ -156,8 +157,8 @@ _TABLES: dict[str, Callable[[pd.DataFrame, Path], Path]] = {
 
 
 def _figures(run: Path, folder: Path, formats: Sequence[str], extra: dict[str, Any]) -> list[Path]:
-    info = cast(ReportInfo, {**read_info(run), **extra})
-    panels = read_panels(read_frame(run), [name for name, _ in info.get("cells", ())])
+    info = cast(ReportInfo, {**read_info(run, extra.get("join")), **extra})
+    panels = read_panels(read_frame(run, join=extra.get("join")), [name for name, _ in info.get("cells", ())])
     taken: set[str] = set()
     written = []
     for card in dict.fromkeys(panel.card for panel in panels):
@@ -176,7 +177,8 @@ def _figures(run: Path, folder: Path, formats: Sequence[str], extra: dict[str, A
 
 
 def _results(panel: Panel, info: ReportInfo) -> list[CellResult]:
-    return [measure(panel, cell, info.get("defect_rate", DEFECT_RATE)) for cell in panel.cells]
+    rate = info.get("defect_rate", DEFECT_RATE)
+    return [measure(panel, cell, rate) for cell in best_cells(panel, MOST_DRAWN)]
 
 
 def _title(card: str, info: ReportInfo) -> str:
@@ -189,10 +191,21 @@ def _save(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> li
 
 def _dataset(frame: pd.DataFrame, folder: Path) -> Path:
     try:
-        from datasets import Dataset
+        from datasets import (
+            Dataset,
+            are_progress_bars_disabled,
+            disable_progress_bars,
+            enable_progress_bars,
+        )
     except ImportError as error:
         raise MissingExtraError("datasets", "hf", "--format dataset") from error
     table = frame.copy(deep=False)
     table["metadata"] = [str(value) for value in table["metadata"]]
-    Dataset.from_pandas(table, preserve_index=False).save_to_disk(str(folder))
+    quiet = are_progress_bars_disabled()
+    disable_progress_bars()  # of one second, in the middle of tables that may go into a file
+    try:
+        Dataset.from_pandas(table, preserve_index=False).save_to_disk(str(folder))
+    finally:
+        if not quiet:
+            enable_progress_bars()
     return folder

@@ -16,13 +16,14 @@ _BY_MESSAGE = (
     "GROUP BY 1 ORDER BY 2 DESC, min(request)"
 )
 _BY_ASK = (
-    "SELECT model.name, cell.name, sample.sample_id, ask.round, ask.repeat, ask.purpose, outcome.kind, "
+    "SELECT model.name, cell.name, sample.sample_id, ask.round, ask.repeat, ask.question ->> '$.view', "
+    "ask.purpose, outcome.kind, "
     "json_extract(outcome.data, '$.attempts'), json_extract(outcome.data, '$.message') "
     "FROM outcome JOIN ask USING (request) JOIN sample ON sample.id = ask.sample "
     "JOIN model ON model.id = ask.model JOIN cell ON cell.id = ask.cell "
     "WHERE outcome.kind <> 'answer' ORDER BY ask.id"
 )
-_COLUMNS = ("model", "cell", "sample_id", "round", "repeat", "purpose", "failure", "attempts", "message")
+_COLUMNS = ("model", "cell", "sample_id", "round", "repeat", "view", "purpose", "failure", "attempts", "message")
 
 
 def show_failures(folder: Path, target: Path | None, console: Console) -> None:
@@ -44,6 +45,12 @@ def show_failures(folder: Path, target: Path | None, console: Console) -> None:
     console.print(Text("Why requests failed:", style="bold"))
     for line in _lines(messages, path):
         console.print(Text(f"  {line}"), soft_wrap=True)
+
+
+def failure_lines(store: Store) -> list[str]:
+    """Say why requests of a run failed: the commonest messages; empty where none did."""
+    messages = [(str(message), int(count)) for message, count in store.connection.execute(_BY_MESSAGE)]
+    return list(_lines(messages, None))
 
 
 def _write(store: Store, target: Path) -> Path | None:

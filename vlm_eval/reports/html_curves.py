@@ -28,6 +28,7 @@ class Curves:
     precision_recall: Markup
     calibration: Markup
     reason: str | None = None
+    uncalibrated: str | None = None  # why there is no calibration
 
 
 def draw_curves(panel: Panel, cell: str, result: CellResult) -> Curves:
@@ -58,6 +59,9 @@ def draw_curves(panel: Panel, cell: str, result: CellResult) -> Curves:
         [_band(bands[1]), level, _curve(steps)],
         f"AUPR {precision}",
     )
+    brier = result.measures["brier"]
+    if brier.value is None:
+        return Curves(roc, curve, Markup(""), None, brier.reason)
     return Curves(roc, curve, _calibration(gold, score, drawn, result))
 
 

@@ -62,12 +62,16 @@ class Ask {
     });
   }
   get claim() {
+    if (this.outcome === "scored") return `none, a score of ${this.get("score")?.toFixed(3) ?? "nothing"}`;
     return this.get("verdict") ?? (this.get("status") === "answered" ? `no claim (${this.outcome})` : this.outcome);
   }
   get truth() {
     const { gold, type } = this.sample;
     const name = { yes: "anomalous", no: "normal", unknown: "unknown", unanswerable: "unanswerable" }[gold] ?? gold;
     return type ? `${name}: ${type}` : name;
+  }
+  get snippet() {
+    return this.text.slice(0, 160) || (this.outcome === "scored" ? `score ${this.get("score")?.toFixed(3) ?? "–"}` : this.outcome);
   }
   get judged() {
     return this.get("right") ?? (this.get("status") === "answered" ? "not judged" : this.get("status"));

@@ -1,6 +1,6 @@
 // The gallery: filters, the items behind a number of a confusion matrix, and what is shown of them.
 const PAGE = 60;
-let matrixFilter = null;
+let matrixFilter = null; // the dataset of a number of a confusion matrix, or of a probe
 let shownCards = PAGE;
 
 const several = data.panels.length > 1;
@@ -44,8 +44,22 @@ function matches(entry, words, wanted) {
   return words.every((word) => entry.asks.some((ask) => ask.words.includes(word)));
 }
 
+const claimOf = (ask) => ask.get("verdict") ?? "none";
+const answerKey = (panel, cell, ask) => `${panel} ${ask.get("sample")} ${ask.get("repeat")} ${ask.get("round")} ${cell}`;
+let answersByKey = null;
+
+// Whether an answer under a probe claims something else than the answer of the cell that it is put to.
+function changedByProbe(ask) {
+  const { panel, probe, base } = matrixFilter;
+  if (String(ask.get("panel")) !== panel || ask.cell !== probe || ask.get("right") === null) return false;
+  answersByKey ??= new Map(asks.map((one) => [answerKey(one.get("panel"), one.cell, one), one]));
+  const other = answersByKey.get(answerKey(panel, base, ask));
+  return other !== undefined && other.get("right") !== null && claimOf(other) !== claimOf(ask);
+}
+
 function behindTile(ask) {
-  const { panel, cell, kind, row, column } = matrixFilter;
+  const { panel, cell, kind, row, column, probe } = matrixFilter;
+  if (probe !== undefined) return changedByProbe(ask);
   return String(ask.get("panel")) === panel && ask.cell === cell && ask.stands(kind, row, column);
 }
 
@@ -72,21 +86,20 @@ function drawCard(entry) {
   const link = make("a", { class: "card", href: `#item=${ask.id}`, "data-id": ask.id }, picture);
   const body = make("span", { class: "body" }, make("span", { class: "where" }, ask.truth));
   for (const one of entry.asks) {
-    body.append(make("span", {}, badge(one)), make("span", { class: "snippet" }, one.text.slice(0, 160) || one.outcome));
+    body.append(make("span", {}, badge(one)), make("span", { class: "snippet" }, one.snippet));
   }
   if (entry.asks.length === 1) body.append(make("span", { class: "where" }, breakable(several ? `${ask.panel.model} · ${ask.cell}` : ask.cell)));
   link.append(body);
   return make("li", {}, link);
 }
 
-function listTile(tile) {
+function listTile(tile, words) {
   clearBoxes();
   matrixFilter = { ...tile.dataset };
-  for (const other of document.querySelectorAll(".tile[aria-pressed]")) other.removeAttribute("aria-pressed");
   tile.setAttribute("aria-pressed", "true");
   const note = document.getElementById("matrix-filter");
   note.hidden = false;
-  note.querySelector("span").textContent = visible(`${tile.dataset.cell}: what is ${tile.dataset.row} and claimed as ${tile.dataset.column}.`);
+  note.querySelector("span").textContent = visible(words);
   refresh();
   goToItems();
 }
@@ -99,7 +112,7 @@ function goToItems() {
 
 function clearBoxes() {
   matrixFilter = null;
-  for (const tile of document.querySelectorAll(".tile[aria-pressed]")) tile.removeAttribute("aria-pressed");
+  for (const tile of document.querySelectorAll("[aria-pressed]")) tile.removeAttribute("aria-pressed");
   document.getElementById("matrix-filter").hidden = true;
   document.getElementById("filters").reset();
 }
@@ -121,7 +134,14 @@ document.getElementById("more").addEventListener("click", () => {
   shownCards += PAGE;
   draw();
 });
-for (const tile of document.querySelectorAll(".tile")) tile.addEventListener("click", () => listTile(tile));
+for (const tile of document.querySelectorAll(".tile")) {
+  const { cell, row, column } = tile.dataset;
+  tile.addEventListener("click", () => listTile(tile, `${cell}: what is ${row} and claimed as ${column}.`));
+}
+for (const button of document.querySelectorAll("[data-probe]")) {
+  const { probe, base } = button.dataset;
+  button.addEventListener("click", () => listTile(button, `${probe}: answers that claim something else than in ${base}.`));
+}
 document.getElementById("show-disagreements")?.addEventListener("click", () => {
   clearBoxes();
   box("disagree").checked = true;

@@ -1,10 +1,12 @@
 // One item in full: pictures in the order in which the model saw them, the answer, its judgements, the prompt.
 const dialog = document.getElementById("item");
 const regionBox = document.getElementById("region");
+const mapBox = document.getElementById("map");
 let shownEntry = null;
 let shownList = [];
 
-function drawPicture([role, view, over], order, sample) {
+function drawPicture([role, view, over], order, ask) {
+  const sample = ask.sample;
   const [picture, width, height, name] = data.views[view];
   const url = pictureOf(picture);
   const frame = make("div", { class: "frame" });
@@ -12,8 +14,12 @@ function drawPicture([role, view, over], order, sample) {
   else frame.append(image(url, `picture ${order}: ${role}, ${name}`));
   const region = pictureOf(sample.region);
   if (over && url !== null && region !== null) frame.append(image(region, "gold region", "region"));
+  const map = ask.get("map");
+  const mapped = map !== null && role !== "reference" && map[1] === view ? pictureOf(map[0]) : null;
+  if (mapped !== null && url !== null) frame.append(image(mapped, `score map of ${textOf(map[2])}`, "map"));
   const size = width ? ` · ${width} × ${height}` : "";
-  return make("figure", {}, frame, make("figcaption", {}, `${order} · ${role} · ${name}${size}`));
+  const note = mapped === null ? null : make("span", { class: "map" }, ` · score map of ${textOf(map[2])}, from its median in this class to its highest score`);
+  return make("figure", {}, frame, make("figcaption", {}, `${order} · ${role} · ${name}${size}`, note));
 }
 
 function image(url, words, name) {
@@ -23,7 +29,7 @@ function image(url, words, name) {
 }
 
 function drawPictures(ask) {
-  const shown = ask.views.map((part, index) => drawPicture(part, index + 1, ask.sample));
+  const shown = ask.views.map((part, index) => drawPicture(part, index + 1, ask));
   const region = pictureOf(ask.sample.region);
   if (region !== null && !ask.views.some((part) => part[2])) {
     const frame = make("div", { class: "frame region standing-region" }, image(region, "gold region of the source"));
@@ -43,6 +49,7 @@ function drawAnswer(ask) {
     const words = ask.get("status") === "open" ? "Not asked yet." : `${ask.outcome}. ${ask.text}`;
     return [make("p", { class: "text answer" }, words)];
   }
+  if (ask.outcome === "scored") return [make("p", { class: "text answer" }, ask.snippet)];
   const verdict = ask.judgements.find((judgement) => judgement.scorer === "verdict") ?? {};
   const parts = ask.text === "" ? [make("em", {}, "an empty answer")] : markedText(ask.text, verdict.start, verdict.end);
   const drawn = [make("p", { class: "text answer" }, parts)];
@@ -90,6 +97,8 @@ function drawFacts(ask) {
   if (ask.get("repeat")) facts.push(`repeat ${ask.get("repeat")}`);
   if (seconds !== null) facts.push(`${seconds.toPrecision(2)} s`);
   if (ask.get("tokens_in") !== null) facts.push(`${ask.get("tokens_in")} tokens in, ${ask.get("tokens_out") ?? "?"} out`);
+  const seen = textOf(ask.get("seen"));
+  if (seen) facts.push(seen);
   if (ask.get("finish") && ask.get("finish") !== "stop") facts.push(`ended by ${ask.get("finish")}`);
   const served = textOf(ask.get("served"));
   if (served) facts.push(`served by ${served}`);
@@ -108,7 +117,7 @@ function drawOthers(ask) {
   const rows = others.slice(0, 100).map((one) => {
     const link = make("a", { href: `#item=${one.id}` }, `${one.panel.model} · ${one.cell}${one.get("repeat") ? ` · repeat ${one.get("repeat")}` : ""}`);
     const here = one === ask ? "here" : null;
-    return make("tr", { class: here }, make("td", {}, link), make("td", {}, badge(one)), make("td", { class: "quiet" }, one.text.slice(0, 120)));
+    return make("tr", { class: here }, make("td", {}, link), make("td", {}, badge(one)), make("td", { class: "quiet" }, one.snippet.slice(0, 120)));
   });
   return [make("details", { open: others.length <= 16 }, make("summary", {}, `The same item elsewhere (${others.length})`), make("table", {}, make("tbody", {}, rows)))];
 }
@@ -128,10 +137,11 @@ function showEntry(entry) {
   document.getElementById("next").disabled = place >= list.length - 1;
   document.getElementById("item-title").textContent = visible(first.sample.id);
   document.getElementById("region-label").hidden = pictureOf(first.sample.region) === null;
+  document.getElementById("map-label").hidden = !entry.asks.some((ask) => ask.get("map") !== null);
   const body = document.getElementById("item-body");
   body.classList.toggle("two", entry.asks.length > 1);
   body.replaceChildren(...entry.asks.map(drawAsk));
-  showRegion();
+  showLayers();
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
   document.getElementById("item-title").focus({ preventScroll: true });
@@ -141,8 +151,9 @@ function showEntry(entry) {
   }
 }
 
-function showRegion() {
+function showLayers() {
   for (const region of document.querySelectorAll("#item-body .region")) region.hidden = !regionBox.checked;
+  for (const map of document.querySelectorAll("#item-body .map")) map.hidden = !mapBox.checked;
 }
 
 function step(by) {
@@ -163,7 +174,7 @@ function followHash() {
 document.getElementById("previous").addEventListener("click", () => step(-1));
 document.getElementById("next").addEventListener("click", () => step(1));
 document.getElementById("close").addEventListener("click", () => dialog.close());
-regionBox.addEventListener("change", showRegion);
+for (const toggle of [regionBox, mapBox]) toggle.addEventListener("change", showLayers);
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 dialog.addEventListener("close", () => {
   if (!location.hash.startsWith("#item=")) return;
@@ -175,9 +186,11 @@ dialog.addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.key === "ArrowLeft") step(-1);
   else if (event.key === "ArrowRight") step(1);
-  else if (event.key === "m" && !document.getElementById("region-label").hidden) {
-    regionBox.checked = !regionBox.checked;
-    showRegion();
+  else if (event.key === "m" || event.key === "h") {
+    const toggle = event.key === "m" ? regionBox : mapBox;
+    if (toggle.closest("label").hidden) return;
+    toggle.checked = !toggle.checked;
+    showLayers();
   } else return;
   event.preventDefault();
 });

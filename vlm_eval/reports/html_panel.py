@@ -4,19 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from vlm_eval.flow import Scalar
 from vlm_eval.metrics.detection import DEFECT_RATE
-from vlm_eval.reports import choice, classes, more_files
-from vlm_eval.reports.effects import EffectRow, effect_rows, grid_cells, outcome
+from vlm_eval.reports import choice, classes, cost, more_files
+from vlm_eval.reports.bounds import best_cells, with_cells
+from vlm_eval.reports.effects import EffectRow, effect_rows, grid_cells
 from vlm_eval.reports.html_confusion import Placed, place
+from vlm_eval.reports.html_plain import PlainTable, panel_tables
+from vlm_eval.reports.html_probes import Probes, read_probes
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.interactions import InteractionRow
 from vlm_eval.reports.ledger import Ledger, read_ledger
 from vlm_eval.reports.measures import CellResult, measure
 from vlm_eval.reports.panel import Panel
+from vlm_eval.reports.score_source import makes_no_claims
 
 MOST_ROWS = 200
 """Cells that the ablation table shows."""
@@ -57,6 +60,9 @@ class Numbers:
     ledger: Ledger
     classes: Mapping[str, list[Mapping[str, Scalar]]]  # by cell
     asks: pd.DataFrame  # of the panel, all cells
+    tables: list[PlainTable]
+    probes: Probes | None
+    silent: bool  # a baseline, which makes no claims
 
     @property
     def detailed(self) -> list[str]:
@@ -69,14 +75,21 @@ class Numbers:
         return self.info.get("datasets", {}).get(self.panel.card, self.panel.card)
 
 
-def read_numbers(panel: Panel, info: ReportInfo, *, run: int, folder: Path, number: int) -> Numbers:
-    """Compute everything that a page says of a panel."""
-    shown = _shown(panel)
-    bounded = replace(panel, cells={cell: panel.cells[cell] for cell in shown})
+def read_numbers(
+    panel: Panel, info: ReportInfo, *, run: int, folder: Path, number: int, probed: Panel | None = None
+) -> Numbers:
+    """Compute everything that a page says of a panel; `probed` holds its probes and what they are put to."""
+    silent, cells = makes_no_claims(panel.asks), len(panel.cells)
+    if silent:
+        panel = _distinct(panel)
+    shown = best_cells(panel, MOST_ROWS)
+    bounded = with_cells(panel, shown)
     rate = info.get("defect_rate", DEFECT_RATE)
     results = [measure(bounded, cell, rate) for cell in shown]
-    effects, more, notes = _more(panel, info)
-    detailed = replace(bounded, cells={cell: panel.cells[cell] for cell in shown[:MOST_DETAILED]})
+    effects, more, notes = _more(panel, info, silent)
+    if silent and len(panel.cells) < cells:
+        notes.insert(0, f"It reads no prompt: of {cells} cells, those with the same scores are shown once.")
+    detailed = with_cells(panel, shown[:MOST_DETAILED])
     by_class: dict[str, list[Mapping[str, Scalar]]] = {}
     for row in classes.class_rows(detailed, info):
         by_class.setdefault(str(row["cell"]), []).append(row)
@@ -93,25 +106,28 @@ def read_numbers(panel: Panel, info: ReportInfo, *, run: int, folder: Path, numb
         interactions=more.interactions if more else [],
         notes=notes,
         spent=_spent(panel, info),
-        placed=place(panel),
+        placed={} if silent else place(panel),
         ledger=read_ledger(bounded),
         classes=by_class,
         asks=panel.asks,
+        tables=panel_tables(bounded, results, info),
+        probes=None if probed is None else read_probes(probed, info),
+        silent=silent,
     )
 
 
-def _shown(panel: Panel) -> list[str]:
-    """Return the cells of the page in grid order: all, or the most accurate ones where there are too many."""
-    cells = list(panel.cells)
-    if len(cells) <= MOST_ROWS:
-        return cells
-    right = [outcome(panel, cell, wrong=False) for cell in cells]
-    means = [-1.0 if np.isnan(values).all() else float(np.nanmean(values)) for values in right]
-    best = sorted(range(len(cells)), key=lambda index: -means[index])[:MOST_ROWS]
-    return [cells[index] for index in sorted(best)]
+def _distinct(panel: Panel) -> Panel:
+    """Keep the first of the cells that give the same scores, with its asks."""
+    first: dict[bytes, str] = {}
+    for cell, arrays in panel.cells.items():
+        first.setdefault(arrays.score.tobytes(), cell)
+    kept = {cell: panel.cells[cell] for cell in first.values()}
+    return replace(panel, cells=kept, asks=panel.asks[panel.asks["cell"].isin(list(kept))])
 
 
-def _more(panel: Panel, info: ReportInfo) -> tuple[list[EffectRow], more_files.More | None, list[str]]:
+def _more(
+    panel: Panel, info: ReportInfo, silent: bool
+) -> tuple[list[EffectRow], more_files.More | None, list[str]]:
     """Return effects, what is told beside them, and notes; a huge grid is left to the CSV files."""
     cells = grid_cells(panel, info)
     levels = {(name, level) for _, own in cells for name, level in own.items()}
@@ -122,11 +138,11 @@ def _more(panel: Panel, info: ReportInfo) -> tuple[list[EffectRow], more_files.M
         )
         return [], None, [note]
     more = more_files.read_more(panel, info)
-    best = choice.choice_note(more.choice)  # stands in the summary
+    elsewhere = (choice.choice_note(more.choice), cost.cost_note(panel, info))  # in the summary, in a table
     return (
-        effect_rows(panel, info),
+        [] if silent else effect_rows(panel, info),
         more,
-        [note for note in more_files.notes_of(panel, more, info) if note != best],
+        [note for note in more_files.notes_of(panel, more, info) if note not in elsewhere],
     )
 
 

@@ -11,8 +11,11 @@ import pandas as pd
 
 from vlm_eval.flow import Judgement
 from vlm_eval.reports.html_confusion import Placed
-from vlm_eval.reports.html_pictures import Pictures, region_aspect
+from vlm_eval.reports.html_maps import ScoreMap, ScoreMaps, read_maps
+from vlm_eval.reports.html_pictures import Pictures, draw_region, region_aspect
+from vlm_eval.reports.html_seen import say_seen
 from vlm_eval.reports.html_text import HIDDEN
+from vlm_eval.reports.html_views import with_all_views
 from vlm_eval.reports.score_source import NAMES
 from vlm_eval.runs.judging import judgements_of, read_judgement
 from vlm_eval.runs.regions import region_path
@@ -21,7 +24,7 @@ from vlm_eval.runs.store import Store
 COLUMNS = (
     "run", "ask", "panel", "cell", "sample", "round", "repeat", "status", "text", "reasoning", "finish", "served",
     "prompt", "judgements", "verdict", "right", "outcome", "score", "latency", "tokens_in", "tokens_out",
-    "disagree", "places",
+    "disagree", "places", "map", "seen",
 )  # fmt: skip
 MOST_CHARACTERS = 250_000
 """Characters of one answer that a page carries."""
@@ -47,11 +50,17 @@ class Payload:
         self._view_rows: list[list[Any]] = []
         self._panels: list[dict[str, Any]] = []
         self._present: dict[int, dict[str, dict[int, Judgement]]] = {}
+        self._maps: dict[int, ScoreMaps] = {}
         self.readings: list[dict[str, str]] = []  # by row: the claim that each reading made
 
     def add_panel(self, run: str, model: str, card: str, score: str | None) -> None:
         """Register a model on a data set, with the words for where its scores come from."""
-        self._panels.append({"run": run, "model": model, "card": card, "score": score})
+        silent = score == NAMES["model"]
+        self._panels.append({"run": run, "model": model, "card": card, "score": score, "silent": silent})
+
+    def is_silent(self, panel: int) -> bool:
+        """Say whether a panel is a baseline's, whose answers claim nothing."""
+        return bool(self._panels[panel]["silent"])
 
     def add_asks(
         self, run: int, panel: int, folder: Path, asks: pd.DataFrame, placed: Mapping[str, Placed]
@@ -74,6 +83,12 @@ class Payload:
         if run not in self._present:
             self._present[run] = {name: judgements_of(store, name) for name in _FRAME_SCORERS}
         return self._present[run]
+
+    def maps(self, run: int, store: Store) -> ScoreMaps:
+        """Return the score maps of a run, found once."""
+        if run not in self._maps:
+            self._maps[run] = read_maps(store)
+        return self._maps[run]
 
     def _spot(self, spot: tuple[str, str] | None) -> list[int] | None:
         return None if spot is None else [self.string(spot[0]), self.string(spot[1])]
@@ -114,7 +129,7 @@ class Payload:
                     "type": gold["defect_type"],
                     "accepted": gold["accepted"],
                     "place": gold["place"],
-                    "region": self.pictures.add(region, region=True),
+                    "region": self.pictures.add(region, draw_region),
                     "sources": sample["sources"],
                     "aspect": region_aspect(region),
                 }
@@ -168,19 +183,22 @@ class _Reader:
     def __init__(self, payload: Payload, run: int, folder: Path, store: Store) -> None:
         self._payload, self._run, self._folder, self._store = payload, run, folder, store
         self._present = payload.present(run, store)
+        self._maps = payload.maps(run, store)
 
     def row(self, panel: int, ask: Mapping[Any, Any], places: list[list[int] | None]) -> list[Any]:
         """Return one ask in the order of COLUMNS."""
         payload = self._payload
-        number, repeat, prompt, data = self._store.connection.execute(
-            "SELECT sample, round, prompt, outcome.data FROM ask JOIN request ON request.id = ask.request "
-            "LEFT JOIN outcome USING (request) WHERE ask.id = ?",
+        number, repeat, request, prompt, data = self._store.connection.execute(
+            "SELECT sample, round, request.id, prompt, outcome.data FROM ask "
+            "JOIN request ON request.id = ask.request LEFT JOIN outcome USING (request) WHERE ask.id = ?",
             (ask["ask"],),
         ).fetchone()
+        prompt, data = with_all_views(self._store, ask, prompt, data)
         sample = payload.sample(self._store, self._folder, self._run, number)
         outcome = {} if ask["status"] == "open" or data is None else json.loads(data)
         text = outcome.get("text") if ask["status"] == "answered" else outcome.get("message")
         judgements = self._judgements(ask["ask"], text or "") if ask["status"] == "answered" else []
+        silent = payload.is_silent(panel) and ask["status"] == "answered"
         readings = _readings([(name, judged) for name, _, judged in judgements], ask)
         payload.readings.append(readings)
         return [
@@ -188,11 +206,22 @@ class _Reader:
             ask["status"], payload.string(_cut(text)), payload.string(_cut(outcome.get("reasoning") or None)),
             outcome.get("finish"), payload.string(outcome.get("served_model")), self._prompt(prompt, sample),
             [payload.judgement(*judged, text or "") for judged in judgements],
-            ask["verdict"] if isinstance(ask["verdict"], str) else None, right_or_wrong(ask),
-            payload.string(outcome_name(ask)), _plain(ask["anomaly_score"]), _plain(outcome.get("latency")),
+            ask["verdict"] if isinstance(ask["verdict"], str) else None,
+            None if silent else right_or_wrong(ask), payload.string("scored" if silent else outcome_name(ask)),
+            _plain(ask["anomaly_score"]), _plain(outcome.get("latency")),
             outcome.get("prompt_tokens"), outcome.get("completion_tokens"), int(len({*readings.values()}) > 1),
-            places,
+            places, self._map(self._maps.of_request.get(request) or self._maps.of_sample.get(number), prompt),
+            payload.string(say_seen(outcome)),
         ]  # fmt: skip
+
+    def _map(self, found: ScoreMap | None, prompt: str) -> list[int] | None:
+        """Return [picture, view, model] of a score map that lies over a picture of the prompt."""
+        if found is None or not any(part[1] == found.view for _, parts in json.loads(prompt) for part in parts
+                                    if isinstance(part, list)):  # fmt: skip
+            return None
+        picture = self._payload.pictures.add(found.path, found.drawing())
+        view = self._payload.view(self._store, self._folder, self._run, found.view)
+        return None if picture < 0 else [picture, view, self._payload.string(found.model)]
 
     def _prompt(self, form: str, sample: int) -> list[Any]:
         """Return turns as [role, parts]; a part is a text's number, or [role, view, whether gold lies over it]."""
@@ -200,6 +229,9 @@ class _Reader:
         for role, parts in json.loads(form):
             shown: list[Any] = []
             for part in parts:
+                if isinstance(part, str):
+                    shown.append(self._payload.string(part))
+                    continue
                 if isinstance(part, int):
                     row = self._store.connection.execute("SELECT text FROM text WHERE id = ?", (part,)).fetchone()
                     shown.append(self._payload.string(row[0]))

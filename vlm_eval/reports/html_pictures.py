@@ -3,7 +3,7 @@
 import base64
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -15,23 +15,26 @@ _BASE64 = 4 / 3
 _REGION_SIDE = 256
 _REGION_COLOUR = (213, 0, 170)
 
+Draw = Callable[[Path], bytes | None]
+"""Turns a file of the run into a see-through PNG to lay over a picture; None where the file cannot be read."""
+
 
 class Pictures:
     """The pictures that a page needs, each once, by the number under which the page knows them."""
 
     def __init__(self) -> None:
         self._numbers: dict[Path, int] = {}
-        self._regions: set[int] = set()
+        self._drawn: dict[int, Draw] = {}
 
-    def add(self, path: Path, *, region: bool = False) -> int:
-        """Take a picture in and return its number; -1 where the file is not there."""
+    def add(self, path: Path, draw: Draw | None = None) -> int:
+        """Take in a picture, or a file that `draw` makes one of; return its number, -1 where it is not there."""
         if path in self._numbers:
             return self._numbers[path]
         if not path.is_file():
             return -1
         self._numbers[path] = len(self._numbers)
-        if region:
-            self._regions.add(self._numbers[path])
+        if draw is not None:
+            self._drawn[self._numbers[path]] = draw
         return self._numbers[path]
 
     def inline(self, budget: int) -> list[str | None]:
@@ -40,11 +43,13 @@ class Pictures:
         Where even small ones do not fit, the last ones are None.
         """
         paths = list(self._numbers)
-        size = _side_that_fits([path for path in paths if self._numbers[path] not in self._regions], budget)
+        drawn = {number: _drawn_url(draw(paths[number])) for number, draw in self._drawn.items()}
+        budget -= sum(len(url) for url in drawn.values() if url is not None)
+        size = _side_that_fits([path for path, number in self._numbers.items() if number not in drawn], budget)
         found: list[str | None] = []
         for number, path in enumerate(paths):
-            url = _region_url(path) if number in self._regions else _picture_url(path, size)
-            if url is not None:
+            url = drawn[number] if number in drawn else _picture_url(path, size)
+            if url is not None and number not in drawn:
                 budget -= len(url)
             found.append(url if budget >= 0 else None)
         return found
@@ -54,9 +59,9 @@ class Pictures:
         folder.mkdir(parents=True, exist_ok=True)
         names: list[str | None] = []
         for path, number in self._numbers.items():
-            if number in self._regions:
-                data = _region(path)
-                name = f"region-{number}.png"
+            draw = self._drawn.get(number)
+            if draw is not None:
+                data, name = draw(path), f"over-{number}.png"
                 if data is not None:
                     (folder / name).write_bytes(data)
             else:
@@ -96,12 +101,11 @@ def _smaller(path: Path, size: tuple[int, int]) -> bytes | None:
     return out.getvalue()
 
 
-def _region_url(path: Path) -> str | None:
-    data = _region(path)
+def _drawn_url(data: bytes | None) -> str | None:
     return None if data is None else f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
-def _region(path: Path) -> bytes | None:
+def draw_region(path: Path) -> bytes | None:
     """Return a region as a see-through picture: one colour where the anomaly is, nothing elsewhere."""
     try:
         with Image.open(path, formats=("PNG",)) as picture:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vlm_eval.reports.drift import drift_facts
 from vlm_eval.reports.html_read import RunData
 from vlm_eval.runs.store import Store
 
@@ -65,6 +66,7 @@ def _facts(run: RunData, made: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts.append(("Generation", _listed(settings.get("generation") or {})))
     if made.get("withdrawn"):
         facts.append(("Withdrawn", f"{len(made['withdrawn'])} items serve as references and are not asked about"))
+    facts += drift_facts(run.folder)
     return [(name, text) for name, text in facts if text]
 
 
@@ -79,7 +81,7 @@ def _prompts(run: RunData) -> list[PromptText]:
         texts = dict(store.connection.execute("SELECT id, text FROM text").fetchall())
         for cell, form, purpose in store.connection.execute(
             "SELECT cell.name, prompt, purpose FROM ask JOIN request ON request.id = ask.request "
-            "JOIN cell ON cell.id = ask.cell WHERE round = 0 ORDER BY cell.id"
+            "JOIN cell ON cell.id = ask.cell WHERE round = 0 AND purpose <> 'sentinel' ORDER BY cell.id"
         ):
             words = _wording(form, texts, purpose)
             found[words, cell] = found.get((words, cell), 0) + 1

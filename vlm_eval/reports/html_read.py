@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from vlm_eval.errors import RunFolderError
 from vlm_eval.flow import Judgement
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.run_info import read_info
@@ -20,7 +19,7 @@ CATEGORY_SCORERS = ("categories", "categories:via-classes")
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """One run as a page needs it. The frame has the columns `ask`, `category` and `gold_category` besides."""
+    """One run as a page needs it. The frame also has `ask`, of joined views `views`, and both categories."""
 
     folder: Path
     frame: pd.DataFrame
@@ -30,22 +29,19 @@ class RunData:
     experiment: str  # the resolved experiment as YAML; empty where the folder holds none
 
 
-def read_run(folder: Path) -> RunData:
+def read_run(folder: Path, join: str | None = None) -> RunData:
     """Read a run folder.
 
+    Args:
+        folder: the run folder.
+        join: the rule by which views that were asked one by one are joined; by default the run's own.
+
     Raises:
-        RunFolderError: it holds no readable run, or its plan changed while it was read.
+        RunFolderError: it holds no readable run.
+        ExperimentError: there is no such rule, or nothing to join.
     """
-    frame = read_frame(folder)
+    frame = read_frame(folder, join=join, asks=True)
     with Store(folder) as store:
-        rows = store.connection.execute(
-            "SELECT ask.id, model.name, cell.name, sample.sample_id FROM ask JOIN model ON model.id = ask.model "
-            "JOIN cell ON cell.id = ask.cell JOIN sample ON sample.id = ask.sample "
-            "WHERE purpose = 'answer' ORDER BY ask.id"
-        ).fetchall()
-        if [row[1:] for row in rows] != list(zip(frame["model"], frame["cell"], frame["sample_id"], strict=True)):
-            raise RunFolderError(f"The plan of {folder} changed while it was read. Run the command again.")
-        frame["ask"] = [row[0] for row in rows]
         _add_categories(store, frame)
         names = [name for (name,) in store.connection.execute("SELECT name FROM meta")]
         meta = {name: store.get_meta(name) for name in names}
@@ -54,7 +50,7 @@ def read_run(folder: Path) -> RunData:
         }
     experiment = folder / "experiment.yaml"
     written = experiment.read_text(encoding="utf-8") if experiment.is_file() else ""
-    return RunData(folder, frame, read_info(folder), meta, models, written)
+    return RunData(folder, frame, read_info(folder, join), meta, models, written)
 
 
 def _add_categories(store: Store, frame: pd.DataFrame) -> None:

@@ -1,8 +1,7 @@
 """From numbers to what the templates print: texts, small charts and tiles."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -11,11 +10,15 @@ from markupsafe import Markup
 from vlm_eval.flow import Scalar
 from vlm_eval.metrics.agreement import agreement
 from vlm_eval.metrics.estimate import Estimate
-from vlm_eval.reports.effects_table import contrast_name, p_text, points
+from vlm_eval.reports.baseline import baseline_table
+from vlm_eval.reports.effects_table import contrast_name, effect_notes, p_text, points
 from vlm_eval.reports.html_confusion import MOST_NAMES, TITLES, Matrix, drawn_matrix
 from vlm_eval.reports.html_curves import Curves, draw_curves
 from vlm_eval.reports.html_panel import Numbers, Spent
+from vlm_eval.reports.html_plain import PlainTable, plain_tables
+from vlm_eval.reports.html_probes import Probes
 from vlm_eval.reports.html_svg import axis_below, whisker
+from vlm_eval.reports.html_text import minus
 from vlm_eval.reports.html_words import most_accurate, summary
 from vlm_eval.reports.interactions import InteractionRow
 from vlm_eval.reports.score_source import score_source
@@ -104,6 +107,10 @@ class PanelView:
     too_many: list[str]
     ledger_columns: list[str]
     ledger: list[tuple[str, list[int]]]
+    baseline: PlainTable | None  # in place of the ablation, of a model that makes no claims
+    effect_notes: list[str]
+    tables: list[PlainTable]
+    probes: Probes | None
 
 
 def panel_view(numbers: Numbers) -> PanelView:
@@ -133,27 +140,43 @@ def panel_view(numbers: Numbers) -> PanelView:
         interactions=[_interaction(row) for row in rows[:MOST_INTERACTIONS]],
         more_interactions=max(0, len(rows) - MOST_INTERACTIONS),
         notes=numbers.notes,
-        verdicts=[_matrix(numbers, "verdict", cell) for cell in numbers.detailed],
+        verdicts=[_matrix(numbers, "verdict", cell) for cell in numbers.detailed if "verdict" in matrices],
         details=details,
         kinds={kind: TITLES[kind] for kind in matrices},
         too_many=[TITLES[kind] for kind in numbers.placed if kind not in matrices],
-        ledger_columns=[numbers.ledger.columns[index] for index in used],
+        ledger_columns=[_outcome(numbers, numbers.ledger.columns[index]) for index in used],
         ledger=[(cell, [counts[index] for index in used]) for cell, counts in numbers.ledger.rows],
+        baseline=_baseline(numbers),
+        effect_notes=[minus(note) for note in effect_notes(numbers.effects)],
+        tables=numbers.tables,
+        probes=numbers.probes,
     )
+
+
+def _outcome(numbers: Numbers, name: str) -> str:
+    return "scored" if numbers.silent and name == "empty" else name
+
+
+def _baseline(numbers: Numbers) -> PlainTable | None:
+    if not numbers.silent:
+        return None
+    (table,) = plain_tables([baseline_table(numbers.panel, numbers.results, numbers.info)])
+    return replace(table, title="How well its scores rank the items")
 
 
 def _tiles(numbers: Numbers) -> list[tuple[str, str, str]]:
     items = numbers.asks["sample_id"].nunique()
-    tiles = [("items", f"{items:,}", f"{len(numbers.asks):,} questions in {numbers.all_cells:,} cells")]
-    best = most_accurate(numbers)
+    cells = "1 cell" if numbers.all_cells == 1 else f"{numbers.all_cells:,} cells"
+    tiles = [("items", f"{items:,}", f"{len(numbers.asks):,} questions in {cells}")]
+    best = numbers.results[0] if numbers.silent and numbers.results else most_accurate(numbers)
     if best:
-        for name, label in BARS:
+        for name, label in (*BARS, ("aupr", "AUPR")) if numbers.silent else BARS:
             estimate = best.measures[name]
             if estimate.value is not None:
                 interval = "" if estimate.low is None else f"95 %: {_limits(estimate, name)}"
                 tiles.append((label, _tile(estimate.value, name), interval))
     answered = numbers.asks[numbers.asks["status"] == "answered"]
-    if len(answered):
+    if len(answered) and not numbers.silent:
         silent = int(answered["verdict"].isna().sum())
         tiles.append(
             ("no claim", f"{100 * silent / len(answered):.1f} %", f"{silent:,} of {len(answered):,} answers")
@@ -163,7 +186,7 @@ def _tiles(numbers: Numbers) -> list[tuple[str, str, str]]:
 
 def _tile(value: float, name: str) -> str:
     whole = percent(value)
-    return f"{int(whole) / 100:.2f}" if name == "auroc" else f"{whole} %"
+    return f"{int(whole) / 100:.2f}" if name in ("auroc", "aupr") else f"{whole} %"
 
 
 def _limits(estimate: Estimate, name: str) -> str:
@@ -238,11 +261,6 @@ def _side(measure: str, estimate: Estimate) -> str:
     return "gain" if gain > 1e-9 else "loss" if gain < -1e-9 else "none"
 
 
-def minus(text: str) -> str:
-    """Set a minus sign where the text has a hyphen before a digit."""
-    return re.sub(r"-(?=\d)", "−", text)
-
-
 def _tests(numbers: Numbers) -> str:
     tests = sorted({row.effect.test for row in numbers.effects if row.effect.test})
     tested = sum(row.adjusted_p is not None for row in numbers.effects)
@@ -271,13 +289,13 @@ def _detail(numbers: Numbers, cell: str, kinds: Sequence[str]) -> Detail:
         cell,
         [_matrix(numbers, kind, cell) for kind in kinds if kind != "verdict"],
         draw_curves(numbers.panel, cell, result),
-        [_class_row(row) for row in numbers.classes.get(cell, [])],
+        [_class_row(row, numbers.silent) for row in numbers.classes.get(cell, [])],
     )
 
 
-def _class_row(row: Mapping[str, Scalar]) -> list[str]:
+def _class_row(row: Mapping[str, Scalar], silent: bool) -> list[str]:
     shown = [str(row["object_class"]), str(row["items"]), str(row["anomalous"])]
-    return [*shown, *(_limited(row, name) for name in ("accuracy", "recall", "overkill", "auroc"))]
+    return [*shown, *(_limited(row, name) for name, _ in BARS[-1 if silent else 0 :])]
 
 
 def _limited(row: Mapping[str, Any], name: str) -> str:

@@ -26,6 +26,11 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda found: f"⟦U+{ord(found[0]):04X}⟧", text)
 
 
+def minus(text: str) -> str:
+    """Set a minus sign where a number begins with a hyphen; names such as level-2 keep theirs."""
+    return re.sub(r"(?<![\w)])-(?=\d)", "−", text)
+
+
 def breakable(text: str) -> Markup:
     """Return escaped text that may be broken before a plus sign and behind a slash, dash or underscore."""
     return Markup("<wbr>").join(re.split(r"(?=\+)|(?<=[/_-])", visible(text)))

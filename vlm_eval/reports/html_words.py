@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import pandas as pd
+
 from vlm_eval.metrics.estimate import Estimate
 from vlm_eval.reports.effects import EffectRow
 from vlm_eval.reports.effects_table import contrast_name, p_text
@@ -10,7 +12,6 @@ from vlm_eval.reports.html_panel import Numbers, totals
 from vlm_eval.reports.html_payload import outcome_name
 from vlm_eval.reports.info import TOY_NOTE, is_toy
 from vlm_eval.reports.measures import CellResult
-from vlm_eval.reports.score_source import makes_no_claims
 from vlm_eval.reports.tables import percent
 
 _SURE = 0.05
@@ -21,8 +22,10 @@ def summary(numbers: Numbers) -> list[tuple[str, str]]:
     told = [
         ("Asked", _asked(numbers)),
         ("Found", _found(numbers)),
+        ("How sure", _sure(numbers)),
         ("Ingredients", _ingredients(numbers.effects)),
-        ("Missing", _missing(numbers)),
+        ("Controls", _controls(numbers)),
+        ("Unanswered", _unanswered(numbers)),
         ("Cost", _cost(numbers)),
     ]
     if is_toy(numbers.panel.model):
@@ -55,10 +58,12 @@ def _asked(numbers: Numbers) -> str:
     repeats = numbers.asks["repeat"].nunique()
     times = f", {repeats} times each" if repeats > 1 else ""
     prompts = "one prompt" if numbers.all_cells == 1 else f"{numbers.all_cells:,} prompts"
-    return (
-        f"{numbers.panel.model} was asked about {len(items):,} items of “{numbers.data}” ({', '.join(parts)}{of}),"
-        f" with {prompts}{times}: {len(numbers.asks):,} questions."
-    )
+    about = f"about {len(items):,} items of “{numbers.data}” ({', '.join(parts)}{of})"
+    if numbers.silent:
+        return (
+            f"{numbers.panel.model}, a baseline that reads no prompt, gave {len(numbers.asks):,} scores {about}."
+        )
+    return f"{numbers.panel.model} was asked {about}, with {prompts}{times}: {len(numbers.asks):,} questions."
 
 
 _GOLD = {"yes": "anomalous", "no": "normal", "unknown": "of unknown gold", "unanswerable": "unanswerable"}
@@ -67,22 +72,38 @@ _GOLD = {"yes": "anomalous", "no": "normal", "unknown": "of unknown gold", "unan
 def _found(numbers: Numbers) -> str:
     best = most_accurate(numbers)
     if best is None:
-        if makes_no_claims(numbers.asks):
-            return f"As a baseline it claims nothing; its scores have an AUROC of {_areas(numbers)}."
+        if numbers.silent:
+            return _ranking(numbers)
         reason = numbers.results[0].measures["accuracy"].reason if numbers.results else "nothing was asked"
         return f"Nothing can be said of its accuracy: {reason}."
     found = best.measures
-    prevalence = found["prevalence"].value or 0.0
     where = f"With the prompt {best.cell}" if numbers.all_cells == 1 else f"With its best prompt, {best.cell},"
-    text = f"{where} it is right on {rate_words(found['accuracy'])} of the items;"
-    text += f" always saying yes would score {percent(prevalence)} %."
-    text += _errors(found["recall"], found["overkill"])
+    text = f"{where} it is right on {rate_words(found['accuracy'])} of the items."
+    return text + _errors(found["recall"], found["overkill"])
+
+
+def _ranking(numbers: Numbers) -> str:
+    areas = list(dict.fromkeys(rate_words(result.measures["auroc"]) for result in numbers.results))
+    return (
+        "It claims nothing and ranks the items by a score: an anomalous item scores higher than a normal one in"
+        f" {' or '.join(areas[:4])} of the pairs (AUROC, mean over classes)."
+    )
+
+
+def _sure(numbers: Numbers) -> str:
+    best = most_accurate(numbers)
+    if best is None:
+        return ""
+    accuracy, items = best.measures["accuracy"], best.items
+    clusters = f" in {accuracy.clusters:,} clusters" if accuracy.clusters not in (0, items) else ""
+    text = f"The intervals rest on {items:,} items{clusters}: they hold for more items like these, not for others."
+    prevalence = best.measures["prevalence"].value
+    if accuracy.low is not None and prevalence is not None:
+        constant = max(prevalence, 1 - prevalence)
+        answer = "yes" if prevalence >= 0.5 else "no"
+        told = "beats" if accuracy.low > constant else "is not shown to beat"
+        text += f" Its accuracy {told} that of always saying {answer}, {percent(constant)} %."
     return text + _choice(numbers)
-
-
-def _areas(numbers: Numbers) -> str:
-    found = dict.fromkeys(rate_words(result.measures["auroc"]) for result in numbers.results)
-    return " or ".join(found)
 
 
 def _errors(recall: Estimate, overkill: Estimate) -> str:
@@ -135,14 +156,33 @@ def _ingredients(rows: Sequence[EffectRow]) -> str:
     )
 
 
-def _missing(numbers: Numbers) -> str:
+def _controls(numbers: Numbers) -> str:
+    """Tell what probes have shown, what a model fails at first."""
+    if numbers.probes is None:
+        return ""
+    shown = [
+        f"{row.words} ({row.probe})" for kind in ("no", "yes") for row in numbers.probes.rows if row.kind == kind
+    ]
+    undecided = sum(row.kind == "undecided" for row in numbers.probes.rows)
+    rest = [f"{len(shown) - 6} more are in the table"] if len(shown) > 6 else []
+    rest += [f"{undecided} of {len(numbers.probes.rows)} probes decide nothing"] if undecided else []
+    return f"It {'; it '.join(shown[:6])}. {_capital('; '.join(rest))}".strip() if shown else _capital(rest[0])
+
+
+def _capital(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _unanswered(numbers: Numbers) -> str:
     counts = Counter(outcome_name(ask) for ask in numbers.asks[_OUTCOME].to_dict("records"))
     failed = {name.removeprefix("failed: "): n for name, n in counts.items() if name.startswith("failed")}
     silent = {
         name: n for name, n in counts.items() if name not in ("claim", "open") and not name.startswith("failed")
     }
     answers = counts["claim"] + sum(silent.values())
-    text = "Every answer makes a claim." if answers and not silent else ""
+    if numbers.silent:
+        silent = {}  # it is not asked for a claim
+    text = "Every answer makes a claim." if answers and not silent and not numbers.silent else ""
     if silent:
         text = (
             f"{sum(silent.values()):,} of {answers:,} answers make no claim ({_listed(silent)}): counted as wrong."
@@ -170,7 +210,9 @@ def _cost(numbers: Numbers) -> str:
     seconds, read, written = (totals([asks], name) for name in ("latency", "prompt_tokens", "completion_tokens"))
     parts = []
     if seconds is not None:
-        parts.append(f"{seconds / len(asks):.2g} seconds an answer")
+        known = pd.to_numeric(asks["latency"], errors="coerce").dropna()
+        median, late = (f"{known.quantile(share):.2g}" for share in (0.5, 0.95))
+        parts.append(f"{seconds / len(known):.2g} seconds an answer (p50 {median}, p95 {late})")
     if read is not None and written is not None:
         parts.append(f"{read:,.0f} tokens in and {written:,.0f} out")
         price = numbers.info.get("prices", {}).get(numbers.panel.model)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from vlm_eval.errors import InputError
 from vlm_eval.reports import html_tables
+from vlm_eval.reports.html_beside import compared_view, read_beside
 from vlm_eval.reports.html_panel import Numbers, read_numbers
 from vlm_eval.reports.html_payload import Payload
 from vlm_eval.reports.html_provenance import read_provenance
@@ -18,6 +19,7 @@ from vlm_eval.reports.html_read import RunData, read_run
 from vlm_eval.reports.html_text import island, render
 from vlm_eval.reports.info import is_toy
 from vlm_eval.reports.panel import read_panels
+from vlm_eval.reports.probes import probe_panels
 from vlm_eval.reports.score_source import score_source
 
 PAGE_BYTES = 24_000_000
@@ -53,7 +55,7 @@ def write_page(
         InputError: a folder holds no run, a run has no asks, or the page cannot be written.
     """
     payload = Payload()
-    runs = [read_run(folder) for folder in folders]
+    runs = [read_run(folder, (extra or {}).get("join")) for folder in folders]
     numbers: list[Numbers] = []
     for index, run in enumerate(runs):
         run.info.update(extra or {})  # type: ignore[typeddict-item]
@@ -65,22 +67,31 @@ def write_page(
 def _panels(run: RunData, index: int, first: int) -> list[Numbers]:
     order = [name for name, _ in run.info.get("cells", ())]
     panels = read_panels(run.frame, order)
+    probed = {(panel.model, panel.card): panel for panel in probe_panels(run.frame)}
     return [
-        read_numbers(panel, run.info, run=index, folder=run.folder, number=first + place)
+        read_numbers(
+            panel,
+            run.info,
+            run=index,
+            folder=run.folder,
+            number=first + place,
+            probed=probed.get((panel.model, panel.card)),
+        )
         for place, panel in enumerate(panels)
     ]
 
 
 def _add_asks(payload: Payload, numbers: Sequence[Numbers], runs: Sequence[RunData]) -> list[str]:
-    frames = [one.asks[one.asks["cell"].isin(one.panel.cells)] for one in numbers]
+    frames = [_shown_asks(one) for one in numbers]
     kept = select(frames)
     left_out = []
     for one, frame, keep in zip(numbers, frames, kept, strict=True):
         payload.add_panel(one.folder.name, one.panel.model, one.data, score_source(one.asks))
         payload.add_asks(one.run, one.number, one.folder, frame[keep], one.placed)
-        if len(one.asks) > keep.sum():
+        known = len(one.asks) + (0 if one.probes is None else len(one.probes.asks))
+        if known > keep.sum():
             left_out.append(
-                f"{one.panel.model} on {one.data}: {int(keep.sum()):,} of {len(one.asks):,} answers are in this"
+                f"{one.panel.model} on {one.data}: {int(keep.sum()):,} of {known:,} answers are in this"
                 " page; all numbers are of all of them, and items.csv holds the rest."
             )
         if one.all_cells > len(one.panel.cells):
@@ -89,6 +100,14 @@ def _add_asks(payload: Payload, numbers: Sequence[Numbers], runs: Sequence[RunDa
                 " cells are shown; ablation.csv holds all."
             )
     return left_out
+
+
+def _shown_asks(one: Numbers) -> pd.DataFrame:
+    """Return the asks of the shown cells, and behind them those of the probes."""
+    asks = one.asks[one.asks["cell"].isin(one.panel.cells)]
+    if one.probes is None:
+        return asks
+    return pd.concat([asks, one.probes.asks])
 
 
 def select(frames: Sequence[pd.DataFrame]) -> list[np.ndarray]:
@@ -142,6 +161,8 @@ def _finish(
             all_asks=sum(len(run.frame) for run in runs),
             toys=sorted({one.panel.model for one in numbers if is_toy(one.panel.model)}),
             left_out=left_out,
+            compared=[one for run in runs for one in compared_view(run)],
+            beside=[read_beside(run.folder) for run in runs],
             agreement=html_tables.agreement_rows(payload.readings),
             data=island(payload.content(pictures, lazy=lazy)),
         )
@@ -150,5 +171,5 @@ def _finish(
         path.write_bytes(html.encode())
     except OSError as error:
         raise InputError(f"The page cannot be written to {target} ({error}). Choose another place.") from error
-    summaries = tuple(" ".join(text for _, text in view.summary[:2]) for view in views)
+    summaries = tuple(" ".join(text for _, text in view.summary[:3]) for view in views)
     return Page(path, len(html.encode()), len(payload.rows), tuple(left_out), summaries)

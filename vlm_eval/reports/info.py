@@ -23,6 +23,7 @@ class ReportInfo(TypedDict, total=False):
     costs: tuple[float, float]  # of a miss and of a false alarm, in any unit, for an operating point of least cost
     prices: Mapping[str, tuple[float, float]]  # by model: dollars a million tokens in and out
     human: Sequence[HumanVerdict]  # what people say that some of the answers claim, see reports.human_rate
+    join: str  # the rule by which views that were asked one by one are joined, where it is not the run's own
     published: Sequence[Mapping[str, Scalar]]  # numbers of others, see reports.published.read_published
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from vlm_eval.reports.panel import Panel
 from vlm_eval.reports.tables import break_name, plain_table
 
+_MOST_PRINTED = 100  # cells in the table of the terminal
 CLAIM = "claim"
 OPEN = "open"
 FAILED = "failed"
@@ -61,9 +62,13 @@ def ledger_table(panel: Panel, ledger: Ledger, width: int) -> RenderableType:
     notes = (Text(note, style="dim") for note in _notes(panel, ledger))
     if len(lines) <= 1:
         return Group(summary, *notes)
-    table = _table(ledger)
+    shown = Ledger(ledger.columns, ledger.rows[:_MOST_PRINTED])
+    table = _table(shown)
     if Console(width=1000, color_system=None).measure(table).maximum > width:
-        table = _table(_joined(ledger))
+        table = _table(_joined(shown))
+    if len(ledger.rows) > _MOST_PRINTED:
+        more = f"The first {_MOST_PRINTED} of {len(ledger.rows):,} cells; outcomes.csv has all."
+        return Group(summary, table, Text(more, style="dim"), *notes)
     return Group(summary, table, *notes)
 
 

@@ -83,6 +83,13 @@ def models_table(comparison: Comparison, info: ReportInfo) -> RenderableType:
         difference = points(row.effect.difference)
         table.add_row(first, row.measure, difference, p_text(row.adjusted_p), str(len(row.contrast.pairs)))
     card = comparison.panel.card
+    notes = comparison_notes(comparison)
+    title = heading_text(f"Models compared: {info.get('datasets', {}).get(card, card)}")
+    return Group(title, table, *(Text(note, style="dim") for note in notes))
+
+
+def comparison_notes(comparison: Comparison) -> list[str]:
+    """Say what was compared, by which test, and which cell of all is the best."""
     tests = " and ".join(sorted({row.effect.test for row in comparison.rows if row.effect.test})) or "no"
     notes = [
         "Mean over the cells that both models were asked in, on the same items; the rest is left out. More"
@@ -90,8 +97,7 @@ def models_table(comparison: Comparison, info: ReportInfo) -> RenderableType:
         choice_note(comparison.choice),
         left_out_note(comparison.panel),
     ]
-    title = heading_text(f"Models compared: {info.get('datasets', {}).get(card, card)}")
-    return Group(title, table, *(Text(note, style="dim") for note in notes if note))
+    return [note for note in notes if note]
 
 
 def model_table_rows(comparison: Comparison) -> Iterator[Mapping[str, Scalar]]:

@@ -5,12 +5,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlm_eval.metrics.variance_shares import VarianceShare
-from vlm_eval.reports import choice, classes, cost, decisions, files, human_rate, interactions, ledger, no_claims
+from vlm_eval.reports import (
+    choice,
+    classes,
+    cost,
+    decisions,
+    files,
+    human_rate,
+    interactions,
+    kinds,
+    ledger,
+    no_claims,
+)
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.panel import Panel
 from vlm_eval.reports.score_source import makes_no_claims, votes_note
 
-_OF_SCORES = ("outcomes_by_class", "cost", "classes", "operating_points", "triage", "defect_types")
+_OF_SCORES = (
+    "outcomes_by_class",
+    "cost",
+    "classes",
+    "operating_points",
+    "triage",
+    "defect_types",
+    "by_defect_type",
+)
 """Files that a baseline is in; the others are about claims."""
 
 
@@ -77,6 +96,7 @@ def write_more(parts: Sequence[tuple[Panel, More]], folder: Path, info: ReportIn
         "choice": lambda panel, more: choice.choice_rows(panel, more.choice),
         "cost": lambda panel, _: cost.cost_rows(panel, info),
         "defect_types": lambda panel, _: decisions.kind_rows(panel),
+        "by_defect_type": lambda panel, _: kinds.type_rows(panel),
         "operating_points": lambda panel, _: decisions.operating_rows(panel, info),
         "triage": lambda panel, _: decisions.triage_rows(panel),
         "risk_coverage": lambda panel, _: decisions.risk_rows(panel),

@@ -15,6 +15,7 @@ from vlm_eval.flow import Scalar
 from vlm_eval.metrics.pixels import PixelMetrics, pixel_metrics
 from vlm_eval.reports.tables import break_name, heading_text, percent, plain_table
 from vlm_eval.runs.mapped_pixels import MappedItem, read_mapped_items
+from vlm_eval.runs.probes import probe_name
 from vlm_eval.runs.regions import region_path
 from vlm_eval.runs.score_maps import read_score_map, stretch
 from vlm_eval.runs.store import Store
@@ -42,6 +43,8 @@ def pixel_rows(store: Store) -> list[PixelRow]:
     """Compare the score maps of a run with its gold regions; classes without any gold region give no row."""
     alike: dict[tuple[MappedItem, ...], list[tuple[str, str, str, str]]] = {}
     for place, found in read_mapped_items(store).items():
+        if probe_name(place[2]) is not None:
+            continue  # a disturbed picture is no part of the grid
         alike.setdefault(tuple(found), []).append(place)
     rows = []
     for items, places in alike.items():

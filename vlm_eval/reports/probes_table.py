@@ -18,11 +18,11 @@ def probes_table(panel: Panel, rows: Sequence[ProbeRow], info: ReportInfo) -> Re
     """Draw what the probes change in percentage points, and under it a line of words for each."""
     table = plain_table()
     for heading in ("probe", "changed %", "recall", "overkill", "AUROC"):
-        table.add_column(heading, justify="left")
+        table.add_column(heading, justify="left", overflow="fold")
     for row in rows:
         change = row.change
         told = (change.recall.difference, change.overkill.difference, change.auroc)
-        table.add_row(row.probe, with_interval(change.flips.difference), *map(_points, told))
+        table.add_row(row.probe, with_interval(change.flips.difference), *map(change_points, told))
     margin = f"{100 * rows[0].change.few_flips.margin:g}"
     bases = dict.fromkeys(row.base for row in rows)
     note = (
@@ -47,7 +47,7 @@ def summary_note(rows: Sequence[ProbeRow]) -> str | None:
     return f"What it scores blindly: {'; '.join(told)} (probes.csv)." if told else None
 
 
-def _points(change: Estimate) -> str:
+def change_points(change: Estimate) -> str:
     """Write a change in whole points; why there is none, or no interval, stands in probes.csv."""
     if change.value is None:
         return "-"

@@ -22,13 +22,17 @@ def score_source(asks: pd.DataFrame) -> str | None:
     """Name the source of the scores of a frame's rows; None where there are none.
 
     Raises:
-        ValueError: rows of one model hold scores of several sources.
+        InputError: rows of one model hold scores of several sources.
     """
     if "score_source" not in asks:
         return NAMES["yes-no"] if asks["anomaly_score"].notna().any() else None
     held = sorted({str(name) for name in asks["score_source"].dropna().unique()})
     if len(held) > 1:
-        raise ValueError(f"the scores come from several sources, {', '.join(held)}: choose one of them")
+        models = ", ".join(str(name) for name in asks["model"].unique()) if "model" in asks else "One model"
+        raise InputError(
+            f"{models}: its scores come from several sources, {', '.join(held)}, which cannot be ranked together."
+            " Choose one: vlm-eval score RUN --score-source NAME."
+        )
     return NAMES.get(held[0], held[0]) if held else None
 
 

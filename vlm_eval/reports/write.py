@@ -15,6 +15,15 @@ from vlm_eval.metrics.detection import DEFECT_RATE
 from vlm_eval.metrics.estimate import IntArray
 from vlm_eval.reports import files, ledger, more_files, tables
 from vlm_eval.reports.baseline import baseline_table
+from vlm_eval.reports.bounds import (
+    MOST_DRAWN,
+    MOST_FILED,
+    MOST_PRINTED,
+    best_cells,
+    bounded_note,
+    of_cells,
+    with_cells,
+)
 from vlm_eval.reports.classes import cluster_table
 from vlm_eval.reports.confusion_figure import MOST_TYPES, confusion_figure, drawable
 from vlm_eval.reports.detection_table import detection_table
@@ -141,18 +150,22 @@ def _print(part: _Part, info: ReportInfo, console: Console) -> None:
     if makes_no_claims(part.panel.asks):
         console.print(baseline_table(part.panel, part.results, info))
         return
-    console.print(tables.ablation_table(part.panel, part.results, info, console.width))
+    shown = best_cells(part.panel, MOST_PRINTED)
+    panel, results = with_cells(part.panel, shown), of_cells(part.results, shown)
+    console.print(tables.ablation_table(panel, results, info, console.width))
+    if note := bounded_note(part.panel, shown):
+        console.print(Text(note, style="bold"))
     for table in (
-        detection_table(part.panel, part.results, info),
-        human_table(part.panel, part.more.human, info),
-        cluster_table(part.panel, info),
+        detection_table(panel, results, info),
+        human_table(part.panel, part.more.human[:MOST_PRINTED], info),
+        cluster_table(panel, info),
     ):
         if table is not None:
             console.print()
             console.print(table)
     if part.effects:
         console.print()
-        console.print(effects_table(part.panel, part.effects, info))
+        console.print(effects_table(part.panel, part.effects[:MOST_PRINTED], info))
     else:
         console.print(
             Text("No two cells differ in one ingredient alone: there is no effect to tell.", style="dim")
@@ -181,10 +194,14 @@ def _write(
         confusions=_write_confusions(parts, folder),
         figures=_draw(parts, folder, info),
         more=(
-            *more_files.write_more([(part.panel, part.more) for part in parts], folder, info),
+            *more_files.write_more([(_filed(part.panel), part.more) for part in parts], folder, info),
             *_write_models(compared, folder),
         ),
     )
+
+
+def _filed(panel: Panel) -> Panel:
+    return with_cells(panel, best_cells(panel, MOST_FILED))
 
 
 def _write_models(compared: Sequence[Comparison], folder: Path) -> tuple[Path, ...]:
@@ -214,7 +231,9 @@ def _draw(parts: Sequence[_Part], folder: Path, info: ReportInfo) -> tuple[Path,
     drawn = []
     for card in cards:
         name = "ablation" if len(cards) == 1 else f"ablation_{files.safe_name(card, taken)}"
-        results = {part.panel.model: part.results for part in parts if part.panel.card == card}
+        own = [part for part in parts if part.panel.card == card]
+        drawn_cells = {part.panel.model: best_cells(part.panel, MOST_DRAWN) for part in own}
+        results = {part.panel.model: of_cells(part.results, drawn_cells[part.panel.model]) for part in own}
         figure = ablation_figure(info.get("datasets", {}).get(card, card), results)
         drawn.append(save(figure, folder / f"{name}.png"))
     for part in parts:

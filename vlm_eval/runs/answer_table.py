@@ -1,4 +1,4 @@
-"""Tables of answers that exist already: `sample_id, answer[, model, cell, round, repeat]`, as CSV or JSONL."""
+"""Tables of existing answers: `sample_id, answer[, model, cell, round, repeat, view]`, as CSV or JSONL."""
 
 import csv
 import io
@@ -25,6 +25,7 @@ class AnswerRow(BaseModel):
     cell: str | None = None
     round: int = Field(default=0, ge=0)
     repeat: int = Field(default=0, ge=0)
+    view: int = Field(default=0, ge=0)  # of an item whose views are asked about one by one
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:

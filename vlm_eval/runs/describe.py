@@ -11,6 +11,7 @@ from typing import TextIO
 
 from pydantic import TypeAdapter
 
+from vlm_eval.backends.budget import Budget
 from vlm_eval.backends.registry import open_backend
 from vlm_eval.errors import BackendUnavailable
 from vlm_eval.flow import (
@@ -124,10 +125,12 @@ def describe_texts(
     *,
     open_with: OpenBackend = open_backend,
     arrived: Callable[[Outcome], None] | None = None,
+    budget: Budget | None = None,
 ) -> DescribeResult:
     """Ask for every missing description and append each to the run's table as it arrives.
 
-    A failed call writes nothing, so the same command asks it again.
+    A failed call writes nothing, so the same command asks it again. The budget is that of this call: the table
+    does not tell what its descriptions have cost.
     """
     if not plan.requests:
         return DescribeResult(0, 0, 0)
@@ -136,6 +139,7 @@ def describe_texts(
     unavailable = ""
     try:
         backend = open_with(plan.spec, plan.folder / "scratch" / "describe")
+        backend = backend if budget is None else budget.guard(plan.spec, backend)
         with _open_table(plan.folder / TABLE) as table:
             for key, outcome in backend.answer(iter(plan.requests)):
                 line = _line(plan, key, prompts[key], outcome)

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vlm_eval.data.cards import list_cards
 from vlm_eval.errors import ExperimentError
-from vlm_eval.prompting.cells import ABLATED, Cell, Level, ablation_levels, factorial, levels_grid
+from vlm_eval.prompting.cells import ABLATED, INGREDIENTS, Cell, Level, ablation_levels, factorial, levels_grid
+from vlm_eval.runs.recipe import PublishedFigure, Selection
 
 
 class GenerationSettings(BaseModel):
@@ -41,6 +42,7 @@ SHARED_SETTINGS = (
     "concurrency",
     "base_url",
     "batch_size",
+    "threads",
     "device",
     "requests_per_minute",
     "tokens_per_minute",
@@ -63,11 +65,15 @@ def _entry(entry: Any, data: Mapping[str, Any]) -> Any:
 
 
 def _refuse_factors(grid: Mapping[str, Any]) -> None:
-    if named := [name for name in ABLATED if name in grid]:
+    if named := [name for name in (*ABLATED, "reference_kind", "auxiliary") if name in grid]:
         raise ValueError(
-            f"{' and '.join(named)}: a factor of a grid of ingredients (class, standard, reference, marks), not "
-            "of a grid of levels"
+            f"{' and '.join(named)}: a factor of a grid of ingredients ({', '.join(INGREDIENTS)}), not of a grid "
+            "of "
+            "levels"
         )
+
+
+Join = Literal["joint", "any", "max", "mean", "majority"]
 
 
 class Experiment(BaseModel):
@@ -80,13 +86,17 @@ class Experiment(BaseModel):
     levels: list[str] | None = None
     shots: list[int] | None = None
     layout: str = "chat"
+    join: Join = "joint"  # the views of an item in one prompt, or asked one by one and joined by a rule
     views: dict[str, dict[str, str | int | float | bool]] | None = None  # steps over the card's own
     marks: dict[str, str | int | float | bool] | None = None  # regions to mark, or their kind alone
     limit: int | None = Field(default=None, ge=1)
     seed: int = 0
     reference_seed: int = 0
+    references: Literal["seed", "nearest"] = "seed"  # the same for every query, or those most like each query
+    reference_kind: Literal["normal", "defect"] = "normal"  # what they show, where it is no factor of the grid
     support: Annotated[int, Field(ge=1)] | Literal["train"] | None = None  # normal pictures a class, for baselines
     repeats: int = Field(default=1, ge=1)
+    sentinels: int | None = Field(default=None, ge=1)  # items asked at the start and at the end, to show drift
     generation: GenerationSettings = GenerationSettings()
     yes_no: bool | Literal["after-answer"] | None = None  # the forced yes/no; by default of local models only
     rounds: list[str] = []  # templates of the rounds after the question, in order
@@ -100,6 +110,8 @@ class Experiment(BaseModel):
     prices: str | None = None
     max_cost: float | None = Field(default=None, gt=0)  # US dollars of the whole run folder
     max_minutes: float | None = Field(default=None, gt=0)  # of one call of `run`
+    published: list[PublishedFigure] = []  # shown beside ours in the report
+    selection: Selection | None = None  # a choice among models and cells, told in the report
 
     @model_validator(mode="before")
     @classmethod
@@ -139,8 +151,8 @@ class Experiment(BaseModel):
     def cells(self) -> tuple[Cell, ...]:
         """Return the cells of the grid in order. Raises ExperimentError."""
         if self.grid is not None:
-            return factorial(self.grid, self.reference_seed)
-        return levels_grid(self.levels or ["naive"], self.shots or [0])
+            return factorial(self.grid, self.reference_seed, self.reference_kind)
+        return levels_grid(self.levels or ["naive"], self.shots or [0], self.reference_kind)
 
 
 def parse_experiment(data: Mapping[str, Any], source: str) -> Experiment:

@@ -15,7 +15,7 @@ from vlm_eval.runs.schema import database_path
 from vlm_eval.runs.store import Ask, Store, answered_keys
 from vlm_eval.runs.waves import Waves
 
-Address = tuple[str, str, str, int, int, str]  # model, sample, cell, round, repeat, purpose
+Address = tuple[str, str, str, int, int, str, int]  # model, sample, cell, round, repeat, purpose, view
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ def forecast(plan: Plan, folder: Path, prices: Prices | None) -> Forecast:
     notes = list(find_notes(plan)) + check_models(plan) + _refusal(plan, folder)
     missing = sum(not path.is_file() for sample in plan.samples for path in sample.sources)
     if missing:
-        notes.append(f"{missing} items name a file that does not exist; each becomes a bad-input failure.")
+        named = "1 item names" if missing == 1 else f"{missing} items name"
+        notes.append(f"{named} a file that does not exist; each becomes a bad-input failure.")
     notes += [note for dataset in plan.datasets for note in dataset.notes]
     return Forecast(
         tuple(cell.name for cell in (*plan.cells, *plan.probes)),
@@ -122,7 +123,8 @@ def _all_asks(plan: Plan, spec: BackendSpec) -> Iterator[Ask]:
 
 def _address(ask: Ask) -> Address:
     question = ask.question
-    return ask.model, ask.sample.id, ask.cell.name, question.round, question.repeat, ask.purpose
+    place = (ask.model, ask.sample.id, ask.cell.name)
+    return *place, question.round, question.repeat, ask.purpose, question.view or 0
 
 
 def _answered_later(folder: Path) -> frozenset[Address]:
@@ -131,7 +133,7 @@ def _answered_later(folder: Path) -> frozenset[Address]:
         return frozenset()
     with Store(folder) as store:
         rows = store.connection.execute(
-            "SELECT model.name, sample_id, cell.name, round, repeat, purpose FROM ask "
+            "SELECT model.name, sample_id, cell.name, round, repeat, purpose, view FROM ask "
             "JOIN model ON model.id = ask.model JOIN sample ON sample.id = ask.sample "
             "JOIN cell ON cell.id = ask.cell JOIN outcome ON outcome.request = ask.request "
             "WHERE round > 0 AND kind = 'answer'"

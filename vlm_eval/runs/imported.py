@@ -64,6 +64,11 @@ def _place(
         if sample is None:
             unknown.append((number, row.sample_id))
             continue
+        if row.view:
+            raise ExperimentError(
+                f"{table}, row {number}: an answer about view {row.view} of {sample.id!r}. Answers are "
+                "imported about whole items: join those of its views first."
+            )
         address = (sample.id, row.model, row.cell, row.round, row.repeat)
         seen[address] += 1
         if seen[address] > 1:

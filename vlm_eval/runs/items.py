@@ -8,7 +8,9 @@ from pydantic import TypeAdapter
 
 from vlm_eval.errors import InputError
 from vlm_eval.flow import Answer, Claim, Item, Question, Sample
-from vlm_eval.runs.regions import with_region
+from vlm_eval.runs.one_by_one import gold_in_view
+from vlm_eval.runs.probes import probe_name
+from vlm_eval.runs.regions import region_path, with_region
 from vlm_eval.runs.store import Store
 
 PAGE = 1024
@@ -52,17 +54,18 @@ class ItemReader:
             yield [(ask, self._item(sample, question, data)) for ask, sample, question, data in rows]
 
     def repeats(self, scorer: str, version: str) -> Iterator[tuple[int, list[Item], str | None]]:
-        """Yield (first ask, answered repeats, stored judgement) of each sample in each cell and round.
+        """Yield (first ask, answered repeats, stored judgement) of each sample, or view, in each cell and round.
 
         The first ask is that of the lowest repeat, answered or not, so that it stays the same as answers come in.
         """
         last = 0
         while True:
             rows = self._store.connection.execute(
-                "SELECT id, model, sample, cell, round, (SELECT data FROM judgement WHERE ask = one.id AND "
+                "SELECT id, model, sample, cell, round, view, (SELECT data FROM judgement WHERE ask = one.id AND "
                 "scorer = ? AND version = ?) FROM ask AS one WHERE id > ? AND purpose = 'answer' AND NOT EXISTS "
                 "(SELECT 1 FROM ask WHERE model = one.model AND sample = one.sample AND cell = one.cell AND "
-                "round = one.round AND purpose = 'answer' AND repeat < one.repeat) ORDER BY id LIMIT ?",
+                "round = one.round AND view = one.view AND purpose = 'answer' AND repeat < one.repeat) "
+                "ORDER BY id LIMIT ?",
                 (scorer, version, last, PAGE),
             ).fetchall()
             if not rows:
@@ -73,11 +76,11 @@ class ItemReader:
                 if items:
                     yield first, items, judged
 
-    def _repeats_of(self, model: int, sample: int, cell: int, round_: int) -> list[Item]:
+    def _repeats_of(self, model: int, sample: int, cell: int, round_: int, view: int) -> list[Item]:
         rows = self._store.connection.execute(
             "SELECT question, data FROM ask JOIN outcome USING (request) WHERE ask.model = ? AND sample = ? AND "
-            "cell = ? AND round = ? AND purpose = 'answer' AND kind = 'answer' ORDER BY ask.repeat",
-            (model, sample, cell, round_),
+            "cell = ? AND round = ? AND view = ? AND purpose = 'answer' AND kind = 'answer' ORDER BY ask.repeat",
+            (model, sample, cell, round_, view),
         ).fetchall()
         return [self._item(sample, question, data) for question, data in rows]
 
@@ -85,8 +88,10 @@ class ItemReader:
         if sample not in self._samples:
             row = self._store.connection.execute("SELECT data FROM sample WHERE id = ?", (sample,)).fetchone()
             self._samples[sample] = with_region(self._store.folder, sample, _SAMPLE.validate_json(row[0]))
-        own = self._samples[sample]
-        return Item(own, as_asked(_QUESTION.validate_json(question), own), _ANSWER.validate_json(data))
+        asked = _QUESTION.validate_json(question)
+        kept = region_path(self._store.folder, sample)
+        own = gold_in_view(self._samples[sample], asked, region=self._samples[sample].gold.masks == (kept,))
+        return Item(own, as_asked(asked, own), _ANSWER.validate_json(data))
 
 
 def as_asked(question: Question, sample: Sample) -> Question:
@@ -94,12 +99,13 @@ def as_asked(question: Question, sample: Sample) -> Question:
 
     Its metadata hold them. `option A`: the option's text; `yes means`: what an option "Yes" claims; `marks`: how
     many there are, or which ("1-20, 25"); `mark 3`: the region of one, "left top right bottom" in pixels. Marks
-    that no prompt showed are left out.
+    that no prompt showed are left out, as are those that lie elsewhere under a probe.
     """
     options = question.options or {
         key.removeprefix(_OPTION): str(text) for key, text in sample.metadata.items() if key.startswith(_OPTION)
     }
     shown = not question.image_roles or "marked" in question.image_roles
+    shown = shown and probe_name(question.cell) != "random-marks"
     marks = question.marks or (marks_of(sample) if shown else {})
     means = _MEANINGS.get(str(sample.metadata.get("yes means")), question.yes_means)
     return replace(question, options=options, marks=marks, yes_means=means)

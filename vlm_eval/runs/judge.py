@@ -20,6 +20,7 @@ from vlm_eval.flow import Answer, BackendSpec, Generation, Prompt, Question, Sam
 from vlm_eval.prompting.cells import Cell, Ingredients
 from vlm_eval.prompting.environment import Templates, open_templates
 from vlm_eval.runs.keys import make_request
+from vlm_eval.runs.one_by_one import refuse_views
 from vlm_eval.runs.store import Ask, Store
 from vlm_eval.scoring.judge_reading import CRITERIA, Criterion
 
@@ -124,9 +125,11 @@ def stored_answers(run: Path) -> Iterator[StoredAnswer]:
 
     Raises:
         RunFolderError: the folder holds no readable run.
+        ExperimentError: the views of its items were asked one by one.
     """
     last = 0
     with Store(run) as store:
+        refuse_views(store, "a judge who reads one answer cannot say whether it is right")
         while rows := store.connection.execute(
             "SELECT ask.id, model.name, cell.name, sample.data, ask.question, request.prompt, outcome.data "
             "FROM ask JOIN model ON model.id = ask.model JOIN cell ON cell.id = ask.cell "

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vlm_eval.backends.budget import Budget
 from vlm_eval.backends.endpoint import receiving_host
 from vlm_eval.backends.prices import Prices, estimate_tokens, upper_cost
 from vlm_eval.backends.registry import capabilities, open_backend
 from vlm_eval.errors import BackendUnavailable, ExperimentError
 from vlm_eval.flow import RETRIED, Backend, BackendSpec, Outcome
 from vlm_eval.runs.lock import run_lock
+from vlm_eval.runs.spending import stored_cost
 from vlm_eval.runs.store import Ask, Store, answered_keys
 
 OpenBackend = Callable[[BackendSpec, Path], Backend]
@@ -94,6 +96,7 @@ def run_judge(
     *,
     open_with: OpenBackend = open_backend,
     arrived: Callable[[Outcome], None] = lambda outcome: None,
+    budget: Budget | None = None,
 ) -> JudgeResult:
     """Ask a judge what is not answered yet; each reply is stored as it arrives, a failed call stays a failure.
 
@@ -103,19 +106,23 @@ def run_judge(
         asks: from `rubric_asks` or `comparison_asks`.
         open_with: builds the backend.
         arrived: hears of each outcome, after it was stored.
+        budget: what the replies in `folder` may cost; it learns here what those that are kept have cost.
 
     Raises:
         RunFolderError: another process judges into the same folder.
         ExperimentError: the judge cannot be shown that many pictures.
     """
     name = spec.name or spec.model.name
+    limits = budget or Budget()
     unavailable = None
     with run_lock(folder), Store(folder, write=True) as store:
         # Replies belong to requests. Asks are planned anew, so that fewer items or a mended truth are no conflict.
         store.connection.execute("DELETE FROM ask")
         store.plan(_within_limits(asks, spec))
+        limits.spent += stored_cost(store, limits, spec)
         try:
-            for key, outcome in open_with(spec, folder / "scratch").answer(store.pending(name)):
+            judge = limits.guard(spec, open_with(spec, folder / "scratch"))
+            for key, outcome in judge.answer(store.pending(name)):
                 store.put(key, outcome)
                 arrived(outcome)
         except BackendUnavailable as error:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from vlm_eval.flow import Judgement, RepeatScorer, Scorer
 from vlm_eval.runs.describe import answer_descriptions
 from vlm_eval.runs.items import ItemReader
+from vlm_eval.runs.one_by_one import refuse_views
 from vlm_eval.runs.store import Store
 from vlm_eval.scoring.human import HumanScorer
 from vlm_eval.scoring.mapping_names import is_mapping_name
@@ -126,6 +127,7 @@ def _reading(ask: int, data: str) -> Reading:
 def _open(store: Store, name: str) -> AnyScorer:
     scorer = open_scorer(name, answer_descriptions(store.folder))
     if isinstance(scorer, HumanScorer):
+        refuse_views(store, "verdicts on items are no readings of answers: `vlm-eval report --human` takes them")
         columns = (("sample_id", "sample"), ("name", "model"), ("name", "cell"))
         known = [[row for (row,) in store.connection.execute(f"SELECT {c} FROM {t}")] for c, t in columns]
         scorer.refuse_misplaced(*known)

@@ -22,7 +22,7 @@ class MappedItem:
 
 
 def read_mapped_items(store: Store) -> dict[tuple[str, str, str, str], list[MappedItem]]:
-    """Read what has a score map, by (model, card, cell, object class); the first round and repeat alone."""
+    """Read what has a score map, by (model, card, cell, object class); the first round, repeat and view alone."""
     samples = {
         row: _SAMPLE.validate_json(data) for row, data in store.connection.execute("SELECT id, data FROM sample")
     }
@@ -31,7 +31,7 @@ def read_mapped_items(store: Store) -> dict[tuple[str, str, str, str], list[Mapp
         "SELECT model.name, cell.name, ask.sample, outcome.data ->> 'score_map_digest', prompt FROM ask "
         "JOIN model ON model.id = ask.model JOIN cell ON cell.id = ask.cell "
         "JOIN request ON request.id = ask.request JOIN outcome ON outcome.request = ask.request "
-        "WHERE kind = 'answer' AND purpose = 'answer' AND ask.round = 0 AND ask.repeat = 0 "
+        "WHERE kind = 'answer' AND purpose = 'answer' AND ask.round = 0 AND ask.repeat = 0 AND ask.view = 0 "
         "AND outcome.data ->> 'score_map_digest' IS NOT NULL ORDER BY ask.id"
     ).fetchall():
         sample = samples[row]

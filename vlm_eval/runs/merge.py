@@ -109,7 +109,12 @@ def _finish(store: Store, sources: Sequence[Path]) -> list[str]:
     store.set_meta("shard", None)
     scorers = dict.fromkeys(name for part in parts for name in (part["experiment"] or {}).get("scorers", []))
     judge_run(store, list(scorers))
-    return [*merge_checks.missing_shards(parts), *merge_checks.different_facts(parts), *_left_out(sources)]
+    return [
+        *merge_checks.missing_shards(parts),
+        *merge_checks.own_budgets(parts),
+        *merge_checks.different_facts(parts),
+        *_left_out(sources),
+    ]
 
 
 def _part(source: Path) -> dict[str, Any]:

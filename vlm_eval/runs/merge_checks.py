@@ -122,6 +122,17 @@ def missing_shards(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"The shards {', '.join(missing)} are not among the merged runs."
 
 
+def own_budgets(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say that a limit on the cost held for each shard by itself."""
+    limits = [(part["experiment"] or {}).get("max_cost") for part in parts]
+    given = [limit for limit in limits if limit is not None]
+    if len(given) > 1:
+        yield (
+            f"--max-cost held for each of {len(given)} runs by itself: together they may have cost up to "
+            f"${sum(given):,.2f}. From now on it holds for the merged run as a whole."
+        )
+
+
 def different_facts(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Say where a model ran in different ways: another device, precision or library."""
     for model in dict.fromkeys(name for part in parts for name in part["facts"]):

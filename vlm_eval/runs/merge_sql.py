@@ -17,7 +17,7 @@ _QUESTION = TypeAdapter(Question)
 
 _THEIR_ASK = """
 CREATE TEMP VIEW their_ask AS SELECT
-    ask.id, ask.round, ask.repeat, ask.purpose, ask.question, request.key, ours_model.id AS model,
+    ask.id, ask.round, ask.repeat, ask.purpose, ask.view, ask.question, request.key, ours_model.id AS model,
     ours_sample.id AS sample, ours_cell.id AS cell, sample.sample_id AS sample_id, cell.name AS cell_name
 FROM other.ask JOIN other.request ON request.id = ask.request JOIN other.model ON model.id = ask.model
     JOIN other.sample ON sample.id = ask.sample JOIN other.cell ON cell.id = ask.cell
@@ -27,7 +27,8 @@ FROM other.ask JOIN other.request ON request.id = ask.request JOIN other.model O
 """
 SAME_PLACE = (
     "ours.model = their_ask.model AND ours.sample = their_ask.sample AND ours.cell = their_ask.cell "
-    "AND ours.round = their_ask.round AND ours.repeat = their_ask.repeat AND ours.purpose = their_ask.purpose"
+    "AND ours.round = their_ask.round AND ours.repeat = their_ask.repeat AND ours.purpose = their_ask.purpose "
+    "AND ours.view = their_ask.view"
 )
 BOTH_OUTCOMES = (
     "FROM other.outcome AS theirs JOIN other.request ON request.id = theirs.request "

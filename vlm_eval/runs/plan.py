@@ -1,6 +1,6 @@
 """From an experiment to asks: which sample, which cell, which model, and the request that answers it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 from vlm_eval.backends.registry import capabilities, check, parse_model
 from vlm_eval.data.loading import Dataset, load_dataset
-from vlm_eval.data.selection import choose_references, select
+from vlm_eval.data.selection import select
 from vlm_eval.errors import ExperimentError, InputError, VlmEvalError
 from vlm_eval.flow import BackendSpec, Generation, Purpose, Question, Role, Sample
 from vlm_eval.prompting.cells import Cell
@@ -18,16 +18,23 @@ from vlm_eval.prompting.render import render_prompt, render_text
 from vlm_eval.prompting.rounds import AFTER_ANSWER
 from vlm_eval.runs.experiment import Experiment
 from vlm_eval.runs.feedback import Feedback, read_feedback
+from vlm_eval.runs.grid_checks import grid_notes, grid_problems
 from vlm_eval.runs.keys import make_request
-from vlm_eval.runs.probe_checks import find_unprobed, probe_problems
-from vlm_eval.runs.probes import Donor, ProbeCell, Shown, donor_classes, probe_cells, probe_means, read_probes
+from vlm_eval.runs.nearest import Nearest
+from vlm_eval.runs.one_by_one import JOINT, join_notes, join_problems, seen_alone, views_asked, views_shown
+from vlm_eval.runs.probe_changes import Donor, Shown, other_options
+from vlm_eval.runs.probe_checks import changes_prompt, find_unprobed, probe_problems
+from vlm_eval.runs.probes import ProbeCell, donor_classes, probe_cells, probe_means, read_probes
+from vlm_eval.runs.reading_checks import lacks_readings
+from vlm_eval.runs.references import Chosen, Place, choose_of, nearest_of, seed_of
 from vlm_eval.runs.round_checks import round_problems
+from vlm_eval.runs.sentinels import sentinel_asks, sentinel_notes, sentinel_problems
 from vlm_eval.runs.shard import Shard
 from vlm_eval.runs.shown import as_shown
 from vlm_eval.runs.store import Ask
-from vlm_eval.runs.support import SupportSets, choose_support, comparison_problems
+from vlm_eval.runs.support import SupportSets, baseline_prompt, comparison_problems, pair_problems
 from vlm_eval.scoring.registry import is_scorer, list_scorers
-from vlm_eval.views.open import count_views
+from vlm_eval.views.shown_time import shown_time
 
 
 @dataclass(frozen=True)
@@ -39,12 +46,14 @@ class Plan:
     specs: tuple[BackendSpec, ...]
     cells: tuple[Cell, ...]
     samples: tuple[Sample, ...]  # evaluated
-    references: Mapping[tuple[str, str, int], tuple[Path, ...]]  # by (card, object class, reference seed)
+    references: Mapping[Place, tuple[Path, ...]]  # normal ones, by (card, object class, reference seed)
     layout: Layout
     prompts: tuple[Path, ...] = ()
     withdrawn: frozenset[str] = field(default_factory=frozenset)
     feedback: Feedback = field(default_factory=dict)  # what is said to single items in later rounds
     support: SupportSets = field(default_factory=SupportSets)  # what baselines compare with
+    defects: Mapping[Place, tuple[Path, ...]] = field(default_factory=dict)  # shown as examples of what is wrong
+    nearest: Nearest = field(default_factory=Nearest)  # instead of references by a seed
     probes: tuple[ProbeCell, ...] = ()  # control cells beside the grid
     shard: Shard | None = None  # which share of the requests this process asks; the plan is whole all the same
 
@@ -61,10 +70,19 @@ class Plan:
             for probe in () if capabilities(spec).support else self.probes:
                 if self.applies(sample, probe):
                     yield from self.asks_about(spec, sample, probe)
+        yield from sentinel_asks(self, spec)
 
     def asks_about(self, spec: BackendSpec, sample: Sample, cell: Cell) -> Iterator[Ask]:
-        """Yield what one model is asked about one sample in one cell: every repeat, then the yes/no follow-up."""
-        first = self._ask(spec, sample, cell, "answer")
+        """Yield what one model is asked about one sample in one cell: every repeat, then the yes/no follow-up.
+
+        All views are shown at once, or each is asked about on its own.
+        """
+        shown = None if self.experiment.join == JOINT else self.shown(sample, cell)
+        for view in views_asked(shown):
+            yield from self._asks_about_view(spec, sample, cell, view)
+
+    def _asks_about_view(self, spec: BackendSpec, sample: Sample, cell: Cell, view: int | None) -> Iterator[Ask]:
+        first = self._ask(spec, sample, cell, "answer", view)
         yield first
         for repeat in range(1, self.experiment.repeats):
             asked = 0 if capabilities(spec).support else repeat  # a baseline always gives the same
@@ -72,18 +90,19 @@ class Plan:
             question = replace(first.question, repeat=repeat)
             yield Ask(first.model, sample, cell, question, "answer", request)
         if self.asks_yes_no(spec) and self.yes_means(sample) is not None:
-            yield self._ask(spec, sample, cell, "score")
+            yield self._ask(spec, sample, cell, "score", view)
 
-    def _ask(self, spec: BackendSpec, sample: Sample, cell: Cell, purpose: Purpose) -> Ask:
+    def _ask(self, spec: BackendSpec, sample: Sample, cell: Cell, purpose: Purpose, view: int | None) -> Ask:
         if capabilities(spec).support:
-            return self._compare(spec, sample, cell)
-        shown = self._shown(sample, cell)
+            return self._compare(spec, sample, cell, view)
+        shown = self.shown(sample, cell)
         if shown is None:
             raise InputError(f"The cell {cell.name} does not apply to {sample.id}.")
+        seen = seen_alone(shown.sample, view)
         score = purpose == "score"
         layout_name = "chat" if score and self.experiment.layout != "vqa" else self.experiment.layout
         prompt = render_prompt(
-            shown.sample,
+            seen,
             cell.ingredients,
             layout=layout_name,
             references=shown.references,
@@ -98,6 +117,9 @@ class Plan:
             yes_means=probe_means(cell.ingredients, self.yes_means(sample)),
             reply_fields=() if score else self.layout.fields(),
             image_roles=roles,
+            options=other_options(sample, shown.sample),
+            view=view,
+            span=shown_time(seen),
         )
         request = make_request(spec.model, prompt, generation)
         return Ask(spec.name or spec.model.name, sample, cell, question, purpose, request)
@@ -106,30 +128,39 @@ class Plan:
     def _donors(self) -> Mapping[tuple[str, str], tuple[Sample, ...]]:
         return donor_classes(self.samples)
 
-    def _shown(self, sample: Sample, cell: Cell) -> Shown | None:
+    def shown(self, sample: Sample, cell: Cell) -> Shown | None:
         """Return what is shown of a sample in a cell; None where it is a probe's that does not apply."""
-        references = self.references_of(sample, cell)
+        plain = Shown(sample, self.references_of(sample, cell))
         if not isinstance(cell, ProbeCell):
-            return Shown(sample, references)
+            return plain
         others = self._donors.get((sample.card, sample.object_class), ())
         donors = [Donor(other, self.references_of(other, cell)) for other in others]
-        return cell.show(sample, references, donors)
+        return cell.show(plain, donors)
 
     def applies(self, sample: Sample, probe: ProbeCell) -> bool:
-        """Say whether a probe is put to a sample."""
-        return self._shown(sample, probe) is not None
+        """Say whether a probe is put to a sample: whether it can be, and changes its prompt."""
+        base, shown = self.shown(sample, probe.base), self.shown(sample, probe)
+        templates, layout = open_templates(self.prompts), self.experiment.layout
+        return bool(base and shown and changes_prompt(base, shown, probe, layout, templates))
 
-    def _compare(self, spec: BackendSpec, sample: Sample, cell: Cell) -> Ask:
-        """Ask a baseline, which reads no words and makes no claim."""
-        prompt = self.support.prompt(sample, self.normal_pictures(sample, cell))
-        roles: tuple[Role, ...] = tuple(view.role for view in prompt.views if view.role == "query")
-        question = Question(layout=self.experiment.layout, cell=cell.name, yes_means=None, image_roles=roles)
+    def _compare(self, spec: BackendSpec, sample: Sample, cell: Cell, view: int | None) -> Ask:
+        """Ask a baseline, which reads no words and makes no claim, and compares a view with all normal ones."""
+        seen = seen_alone(sample, view)
+        normal = sample.recipe if sample.reference_recipe is None else sample.reference_recipe
+        compared = replace(seen, reference_recipe=normal)
+        against = self.normal_pictures(sample, cell)
+        prompt = baseline_prompt(spec, compared, cell, against, self.support, open_templates(self.prompts))
+        roles: tuple[Role, ...] = tuple(shown.role for shown in prompt.views if shown.role == "query")
+        layout, span = self.experiment.layout, shown_time(seen)
+        question = Question(layout, cell.name, None, image_roles=roles, view=view, span=span)
         request = make_request(spec.model, prompt, Generation())
         return Ask(spec.name or spec.model.name, sample, cell, question, "answer", request)
 
     def normal_pictures(self, sample: Sample, cell: Cell) -> tuple[Path, ...]:
         """Return the normal pictures that a baseline compares a sample with in a cell."""
-        return self.support.pictures(sample, self.references_of(sample, cell)[: cell.ingredients.shots])
+        normal = cell.ingredients.reference_kind == "normal"
+        shown = self.references_of(sample, cell)[: cell.ingredients.shots] if normal else ()
+        return self.support.pictures(sample, shown)
 
     def asks_yes_no(self, spec: BackendSpec) -> bool:
         """Say whether a model is asked the forced yes/no question alone, which gives a continuous score."""
@@ -158,19 +189,27 @@ class Plan:
         return None if own else self.layout.yes_means
 
     def references_of(self, sample: Sample, cell: Cell) -> tuple[Path, ...]:
-        """Return the normal references that a sample is shown with in a cell."""
-        seed = reference_seed(self.experiment, cell)
-        return sample.references or self.references.get((sample.card, sample.object_class, seed), ())
+        """Return the references that a sample is shown with in a cell: normal items, or examples of defects."""
+        place = (sample.card, sample.object_class, seed_of(self.experiment, cell))
+        if cell.ingredients.reference_kind == "defect":
+            return self.defects.get(place, ())
+        return sample.references or self.nearest.by_sample.get(sample.id) or self.references.get(place, ())
 
 
-def reference_seed(experiment: Experiment, cell: Cell) -> int:
-    """Return the seed by which the references of a cell are chosen: its own, or the experiment's."""
-    own = cell.ingredients.reference_seed
-    return experiment.reference_seed if own is None else own
-
-
-def make_plan(experiment: Experiment, *, prompts: Sequence[Path] = (), datasets: Sequence[Path] = ()) -> Plan:
+def make_plan(
+    experiment: Experiment,
+    *,
+    prompts: Sequence[Path] = (),
+    datasets: Sequence[Path] = (),
+    choose: Callable[[list[Sample]], list[Sample]] = list,
+) -> Plan:
     """Load the data, choose the items and references, and check that every cell can be rendered and asked.
+
+    Args:
+        experiment: what is asked of whom.
+        prompts: folders with templates of one's own.
+        datasets: folders with cards of one's own.
+        choose: which of the items are kept in the end; by default all.
 
     Raises:
         InputError: with every problem that was found, before anything is spent.
@@ -178,24 +217,14 @@ def make_plan(experiment: Experiment, *, prompts: Sequence[Path] = (), datasets:
     cells = experiment.cells()
     specs = _specs(experiment)
     loaded = [load_dataset(name, root=experiment.roots.get(name), search=datasets) for name in experiment.dataset]
-    shots = max(cell.ingredients.shots for cell in cells)
-    seeds = list(dict.fromkeys(reference_seed(experiment, cell) for cell in cells if cell.ingredients.shots))
     samples: list[Sample] = []
-    references: dict[tuple[str, str, int], tuple[Path, ...]] = {}
-    withdrawn: frozenset[str] = frozenset()
-    support: dict[tuple[str, str], tuple[Path, ...]] = {}
+    chosen = Chosen()
     for dataset in loaded:
-        for seed in seeds:
-            chosen = choose_references(dataset.samples, shots, seed)
-            withdrawn |= chosen.withdrawn
-            references |= {(dataset.card.name, name, seed): paths for name, paths in chosen.by_class.items()}
-        normal = choose_support(dataset.samples, experiment.support, experiment.reference_seed)
-        withdrawn |= normal.withdrawn
-        support |= {(dataset.card.name, name): paths for name, paths in normal.by_class.items()}
-        left = [sample for sample in dataset.samples if sample.id not in withdrawn]
+        choose_of(dataset, experiment, cells, chosen)
+        left = [sample for sample in dataset.samples if sample.id not in chosen.withdrawn]
         samples += select(left, experiment.limit, experiment.seed)
     _refuse_clashes(loaded, samples)
-    samples = as_shown(samples, experiment.views, experiment.marks)
+    samples = as_shown(samples, experiment.views, experiment.marks, choose)
     layout = find_layout(open_templates(tuple(prompts)), experiment.layout)
     feedback = _feedback(experiment, loaded)
     plan = Plan(
@@ -204,13 +233,15 @@ def make_plan(experiment: Experiment, *, prompts: Sequence[Path] = (), datasets:
         specs,
         cells,
         tuple(samples),
-        references,
+        chosen.normal,
         layout,
         tuple(prompts),
-        withdrawn,
+        chosen.withdrawn,
         feedback,
-        SupportSets(support),
-        probe_cells(read_probes(experiment.probes), cells),
+        SupportSets(chosen.support),
+        chosen.defects,
+        nearest_of(experiment, cells, loaded, samples, chosen),
+        probe_cells(read_probes(experiment.probes), cells, layout, samples),
     )
     problems = find_problems(plan)
     if problems:
@@ -263,16 +294,19 @@ def find_problems(plan: Plan) -> list[str]:
         for name in plan.experiment.scorers
         if not is_scorer(name)
     )
-    problems |= dict.fromkeys(_seed_problems(plan))
+    problems |= dict.fromkeys(list(grid_problems(plan)) + sentinel_problems(plan) + join_problems(plan))
     templates = open_templates(plan.prompts)
     problems |= dict.fromkeys(
         round_problems(plan.experiment, _conversing(plan), plan.cells, plan.samples, templates, plan.feedback)
     )
     problems |= dict.fromkeys(comparison_problems(plan.specs, plan.cells, plan.samples, plan.normal_pictures))
+    problems |= dict.fromkeys(pair_problems(plan.specs, plan.cells, plan.samples, templates))
     kinds = {(sample.card, sample.object_class): sample for sample in plan.samples}
     problems |= dict.fromkeys(probe_problems(plan, list(kinds.values()), templates))
     for cell in plan.cells:
-        for sample in kinds.values():
+        for sample in kinds.values() if _conversing(plan) else ():  # baselines read no prompt
+            if lacks_readings(sample, cell):
+                continue  # told already
             try:
                 render_text(sample, cell.ingredients, plan.experiment.layout, templates)
             except InputError as error:
@@ -281,7 +315,7 @@ def find_problems(plan: Plan) -> list[str]:
             if (plan.experiment.generation.beams or 1) > 1 and not _writes_with_beams(spec):
                 problems[f"{spec.name} cannot search with beams. Leave generation.beams out for it."] = None
             most = capabilities(spec).max_images
-            each = max((count_views(sample.recipe) for sample in kinds.values()), default=1)
+            each = max((views_shown(plan.experiment.join, sample) for sample in kinds.values()), default=1)
             count = each * (1 + cell.ingredients.shots + cell.ingredients.marks)
             if most is not None and count > most:
                 problems[
@@ -301,33 +335,6 @@ def _writes_with_beams(spec: BackendSpec) -> bool:
     return able.beams or able.support  # a baseline writes nothing
 
 
-def _seed_problems(plan: Plan) -> list[str]:
-    """Say where a reference seed could choose nothing, because the items bring references of their own."""
-    seeded = [cell for cell in plan.cells if cell.ingredients.reference_seed is not None]
-    own = sorted({sample.card for sample in plan.samples if sample.references}) if seeded else []
-    return [
-        f"{card}: its items bring references of their own, which no reference_seed chooses. Leave reference_seed "
-        "out of the grid."
-        for card in own
-    ]
-
-
-def find_same_references(plan: Plan) -> list[str]:
-    """List the classes in which two reference seeds of the grid chose the same pictures."""
-    shots = sorted({cell.ingredients.shots for cell in plan.cells if cell.ingredients.reference_seed is not None})
-    chosen: dict[tuple[str, str], list[tuple[Path, ...]]] = {}
-    for (card, name, _), paths in plan.references.items() if shots else ():
-        chosen.setdefault((card, name), []).append(paths[: shots[-1]])
-    same = [f"{card}: {name}" for (card, name), own in chosen.items() if len(set(map(frozenset, own))) < len(own)]
-    if not same:
-        return []
-    return [
-        f"Two reference seeds choose the same pictures ({'; '.join(same[:5])}{'; ...' if len(same) > 5 else ''}), "
-        "so the effect of the seed is too small there. Give those classes more normal pictures, or choose other "
-        "seeds."
-    ]
-
-
 def check_models(plan: Plan) -> list[str]:
     """List models that could not be asked as things stand: no key, a bad address, a file that is not there."""
     problems = []
@@ -341,7 +348,8 @@ def check_models(plan: Plan) -> list[str]:
 
 def find_notes(plan: Plan) -> list[str]:
     """List what a reader of the results must know about the grid."""
-    return find_contamination(plan) + find_same_references(plan) + find_rounds(plan) + find_unprobed(plan)
+    grid = find_contamination(plan) + grid_notes(plan) + find_rounds(plan)
+    return grid + find_unprobed(plan) + sentinel_notes(plan) + join_notes(plan)
 
 
 def find_rounds(plan: Plan) -> list[str]:

@@ -18,11 +18,12 @@ from vlm_eval.runs.plan import Plan
 
 _SAMPLE = TypeAdapter(Sample)
 _LOOKED_INTO = frozenset(
-    {"experiment", "datasets", "specs", "samples", "references", "support", "layout", "withdrawn", "shard"}
+    {"experiment", "datasets", "specs", "samples", "references", "defects", "nearest"}
+    | {"support", "layout", "withdrawn", "shard"}
 )
 # Settings that no ask follows from: place, speed, cost, and what is done with the answers.
 _BESIDE: Any = {
-    **dict.fromkeys(("out", "prices", "max_cost", "max_minutes", "scorers"), True),
+    **dict.fromkeys(("out", "prices", "max_cost", "max_minutes", "scorers", "published", "selection"), True),
     "models": {"__all__": {"options"}},
 }
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -52,7 +53,8 @@ def _parts(plan: Plan) -> Iterator[bytes]:
     # Whatever else a plan comes to hold counts as well, as it stands.
     others = [field.name for field in fields(plan) if field.name not in _LOOKED_INTO]
     yield repr([(name, getattr(plan, name)) for name in others]).encode()
-    for place, paths in [*plan.references.items(), *plan.support.by_class.items()]:
+    chosen = (plan.references, plan.defects, plan.nearest.by_sample, plan.support.by_class)
+    for place, paths in (entry for mapping in chosen for entry in mapping.items()):
         yield repr((place, [_states(path) for path in paths])).encode()
     for sample in plan.samples:
         yield _SAMPLE.dump_json(sample)

@@ -56,8 +56,8 @@ class PlanWriter:
         address, question = self._address(ask), _QUESTION.dump_json(ask.question).decode()
         request = self._request_row(ask.request, address[0])
         written = self._connection.execute(
-            "INSERT INTO ask (model, sample, cell, round, repeat, purpose, request, question, planned) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO ask (model, sample, cell, round, repeat, purpose, view, request, question, planned) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (*address, request, question, self._turn),
         )
         if written.rowcount == 0:
@@ -68,13 +68,15 @@ class PlanWriter:
         cell = self._row(
             "cell", "name", ask.cell.name, ingredients=lambda: json.dumps(ask.cell.ingredients.levels())
         )
-        return model, self._sample_row(ask.sample), cell, ask.question.round, ask.question.repeat, ask.purpose
+        asked = ask.question
+        sample = self._sample_row(ask.sample)
+        return model, sample, cell, asked.round, asked.repeat, ask.purpose, asked.view or 0
 
     def _renew(self, ask: Ask, address: tuple[Any, ...], request: int, question: str) -> None:
         """Bring an ask up to date that an earlier plan, or this one, wrote already."""
         row, asked, stored, planned = self._connection.execute(
             "SELECT id, request, question, planned FROM ask WHERE model = ? AND sample = ? AND cell = ? "
-            "AND round = ? AND repeat = ? AND purpose = ?",
+            "AND round = ? AND repeat = ? AND purpose = ? AND view = ?",
             address,
         ).fetchone()
         if planned == self._turn and asked != request:
@@ -179,7 +181,8 @@ class PlanWriter:
 def truth_of(sample: dict[str, Any]) -> dict[str, Any]:
     """Leave out where files lie: data that moved has not changed."""
     gold = {name: value for name, value in sample["gold"].items() if name != "masks"}
-    return {**sample, "gold": gold, "sources": None, "references": None, "marked": None}
+    told = sample.get("auxiliary") or {}  # runs from before there were readings do not hold the key
+    return {**sample, "auxiliary": told, "gold": gold, "sources": None, "references": None, "marked": None}
 
 
 def _dump_model(model: Model) -> str:

@@ -18,7 +18,7 @@ from vlm_eval.runs.plan import Plan
 from vlm_eval.runs.store import Ask, Store
 
 _ANSWER = TypeAdapter(Answer)
-Address = tuple[str, str, int, int]  # sample id, cell, round, repeat
+Address = tuple[str, str, int, int, int]  # sample id, cell, round, repeat, view
 LaterAsks = Callable[[], Iterator[Ask]]
 
 
@@ -27,8 +27,8 @@ def join_recorded(plan: Plan, spec: BackendSpec, scratch: Path, later: LaterAsks
 
     `later` yields the asks of later rounds that can be planned so far.
 
-    A table with the columns `sample_id, answer[, model, cell, round, repeat]` or a run folder (`RUN[::MODEL]`) is
-    joined; a table by request key or prompt digest needs no joining.
+    A table with the columns `sample_id, answer[, model, cell, round, repeat, view]` or a run folder
+    (`RUN[::MODEL]`) is joined; a table by request key or prompt digest needs no joining.
 
     Raises:
         ExperimentError: an unknown sample or cell, a row twice, several models, or a file that cannot be read.
@@ -92,7 +92,8 @@ def _from_table(plan: Plan, asks: Iterator[Ask], path: Path) -> Iterator[tuple[s
     left = {place: text for place, text in answers.items() if place[2] not in later}
     placed: dict[str, tuple[str, str]] = {}
     for ask in asks:
-        address = (ask.sample.id, ask.cell.name, ask.question.round, ask.question.repeat)
+        asked = ask.question
+        address = (ask.sample.id, ask.cell.name, asked.round, asked.repeat, asked.view or 0)
         if ask.purpose != "answer" or address not in answers:
             continue
         left.pop(address, None)
@@ -106,11 +107,12 @@ def _from_table(plan: Plan, asks: Iterator[Ask], path: Path) -> Iterator[tuple[s
             placed[key] = (text, ask.sample.id)
             yield key, Answer(text)
     if left:
-        sample, cell, number, repeat = next(iter(left))
+        sample, cell, number, repeat, view = next(iter(left))
+        where = f"the sample {sample!r} in the cell {cell!r}, round {number}, repeat {repeat}, view {view}"
         raise ExperimentError(
-            f"{path}: {len(left)} answers are for samples, cells, rounds or repeats that are not planned, such as "
-            f"the sample {sample!r} in the cell {cell!r}, round {number}, repeat {repeat}. The samples look like "
-            f"{plan.samples[0].id!r}; the cells are {', '.join(cell.name for cell in plan.cells)}."
+            f"{path}: {len(left)} answers are for samples, cells, rounds, repeats or views that are not planned, "
+            f"such as {where}. The samples look like {plan.samples[0].id!r}; the cells are "
+            f"{', '.join(cell.name for cell in plan.cells)}."
         )
 
 
@@ -121,7 +123,7 @@ def _read_table(plan: Plan, path: Path) -> dict[Address, str]:
         models[row.model or ""] += 1
         if row.cell is None and len(plan.cells) > 1:
             raise ExperimentError(f"{path}, row {number}: the grid has several cells, so each row needs a cell.")
-        address = (row.sample_id, row.cell or plan.cells[0].name, row.round, row.repeat)
+        address = (row.sample_id, row.cell or plan.cells[0].name, row.round, row.repeat, row.view)
         if address in answers:
             raise ExperimentError(f"{path}, row {number}: a second answer for {address}. Keep one, or use repeat.")
         answers[address] = row.answer

@@ -17,6 +17,7 @@ from vlm_eval.errors import ExperimentError, RunFolderError
 from vlm_eval.flow import Answer, Item, Question, Sample
 from vlm_eval.runs.items import as_asked
 from vlm_eval.runs.judging import read_judgement
+from vlm_eval.runs.one_by_one import refuse_views
 from vlm_eval.runs.review import LABELS, ReviewLog
 from vlm_eval.runs.scores import read_scores
 from vlm_eval.runs.store import Store
@@ -96,9 +97,11 @@ def open_drawing(store: Store, log: ReviewLog, sample: int | None = None, seed: 
         seed: of the draw; 0 where the review begins.
 
     Raises:
-        ExperimentError: the run has no answers yet, or the review was begun with another seed or a larger sample.
+        ExperimentError: the run has no answers, or asked views one by one, or the review was begun with another
+            seed or a larger sample.
         RunFolderError: the run cannot be written.
     """
+    refuse_views(store, "a person who reads one answer cannot say whether it is right")
     try:
         log.create()
     except sqlite3.Error as error:

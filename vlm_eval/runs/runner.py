@@ -26,8 +26,9 @@ from vlm_eval.runs.plan_digest import plan_digest
 from vlm_eval.runs.provenance import describe_run
 from vlm_eval.runs.recorded import join_recorded
 from vlm_eval.runs.regions import keep_regions
+from vlm_eval.runs.sentinels import FIRST_PASS, LAST_PASS, has_sentinels
 from vlm_eval.runs.spending import stored_cost
-from vlm_eval.runs.store import Growth, Store, is_open
+from vlm_eval.runs.store import NO_SENTINELS, Growth, Repeats, Store, is_open
 from vlm_eval.runs.waves import Waves
 
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
@@ -173,16 +174,17 @@ def _ask_model(
     media = MediaWriter(store.folder)
     backend: Backend | None = None
     try:
-        for wave in range(1 + waves.count):
-            waiting = _waiting(store, spec.name, again=not wave)
+        for stage in _stages(plan, spec, waves):
+            waiting = _waiting(store, spec.name, stage)
             if waiting:
-                watch.model_started(_wave_name(spec, wave), waiting)
+                watch.model_started(stage.name, waiting)
                 if backend is None or spec.model.family == "replay":  # it reads its answers when it is opened
                     backend = budget.guard(spec, _open_backend(store, plan, spec, waves, open_with))
-                _ask_wave(store, spec, backend, wave, watch, stop, media)
+                _ask_stage(store, spec, backend, stage, watch, stop, media)
             if stop.event.is_set():
                 break
-            waves.extend(store, ended=True)
+            if stage.extends:
+                waves.extend(store, ended=True)
     except BackendUnavailable as error:
         return [f"{spec.name}: {error}"]
     finally:
@@ -199,33 +201,50 @@ def _open_backend(store: Store, plan: Plan, spec: BackendSpec, waves: Waves, ope
     return backend
 
 
-def _ask_wave(
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """A part of what a model is asked that must end before the next one begins."""
+
+    name: str  # as a progress bar shows it
+    again: bool = True  # ask what failed before; not in later waves, as it failed in this very run
+    repeats: Repeats = NO_SENTINELS
+    extends: bool = True  # its answers may call for a wave
+
+
+def _stages(plan: Plan, spec: BackendSpec, waves: Waves) -> Iterator[_Stage]:
+    watched = has_sentinels(plan, spec)
+    if watched:
+        yield _Stage(f"first sentinels of {spec.name}", repeats=FIRST_PASS, extends=False)
+    yield _Stage(spec.name)
+    for wave in range(1, 1 + waves.count):
+        yield _Stage(f"follow-up {wave} of {spec.name}", again=False)
+    if watched:
+        yield _Stage(f"last sentinels of {spec.name}", repeats=LAST_PASS, extends=False)
+
+
+def _ask_stage(
     store: Store,
     spec: BackendSpec,
     backend: Backend,
-    wave: int,
+    stage: _Stage,
     watch: Listener,
     stop: StopFlag,
     media: MediaWriter,
 ) -> None:
     """Ask what is open; what failed in an earlier wave of this run is left to the next run."""
     asked: dict[str, Request] = {}
-    pending = store.pending(spec.name, again=not wave)
+    pending = store.pending(spec.name, again=stage.again, repeats=stage.repeats)
     for key, outcome in backend.answer(_until(stop, pending, asked)):
         store.put(key, outcome)
         _keep_pictures(store, media, asked.pop(key, None), outcome)
-        watch.arrived(_wave_name(spec, wave), outcome)
+        watch.arrived(stage.name, outcome)
 
 
-def _wave_name(spec: BackendSpec, wave: int) -> str:
-    return f"follow-up {wave} of {spec.name}" if wave else spec.name
-
-
-def _waiting(store: Store, model: str, *, again: bool) -> int:
+def _waiting(store: Store, model: str, stage: _Stage) -> int:
     return sum(
         count
-        for (name, kind), count in store.tally().items()
-        if name == model and (is_open(kind) if again else kind == "open")
+        for (name, kind), count in store.tally(stage.repeats).items()
+        if name == model and (is_open(kind) if stage.again else kind == "open")
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vlm_eval.errors import RunFolderError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _CACHE_KIBIBYTES = 65_536  # keys are digests, so a plan of a million requests writes all over their index
 
 TABLES = """
@@ -26,7 +26,7 @@ CREATE TABLE ask (
     id INTEGER PRIMARY KEY, model INTEGER NOT NULL REFERENCES model, sample INTEGER NOT NULL REFERENCES sample,
     cell INTEGER NOT NULL REFERENCES cell, round INTEGER NOT NULL, repeat INTEGER NOT NULL, purpose TEXT NOT NULL,
     request INTEGER NOT NULL REFERENCES request, question TEXT NOT NULL, planned INTEGER NOT NULL,
-    UNIQUE (model, sample, cell, round, repeat, purpose)
+    view INTEGER NOT NULL, UNIQUE (model, sample, cell, round, repeat, purpose, view)
 );
 CREATE INDEX ask_by_request ON ask (request);
 CREATE TABLE outcome (

@@ -33,6 +33,7 @@ class _Place(NamedTuple):
     cell: int
     round: int
     repeat: int
+    view: int
 
 
 def choose_source(store: Store, source: str) -> None:
@@ -87,7 +88,7 @@ def _models_of(store: Store, asks: Collection[int]) -> dict[int, int]:
 def _answers(store: Store) -> Iterator[_Place]:
     """Yield the asks for answers, read anew at each call: a list of a million would take 200 MB."""
     rows = store.connection.execute(
-        "SELECT id, model, sample, cell, round, repeat FROM ask WHERE purpose = 'answer' ORDER BY id"
+        "SELECT id, model, sample, cell, round, repeat, view FROM ask WHERE purpose = 'answer' ORDER BY id"
     )
     return (_Place(*row) for row in rows)
 
@@ -95,7 +96,7 @@ def _answers(store: Store) -> Iterator[_Place]:
 def _pairs(store: Store, *, after_answer: bool) -> Iterator[tuple[_Place, AnomalyScore]]:
     """Yield the scores of forced yes/no questions that stand alone, or that follow the model's own answer."""
     rows = store.connection.execute(
-        "SELECT ask.id, ask.model, sample, cell, round, ask.repeat, question, outcome.data FROM ask "
+        "SELECT ask.id, ask.model, sample, cell, round, ask.repeat, view, question, outcome.data FROM ask "
         "JOIN outcome USING (request) WHERE purpose = 'score' AND kind = 'answer' AND (round > 0) = ?",
         (after_answer,),
     ).fetchall()
@@ -108,16 +109,16 @@ def _pairs(store: Store, *, after_answer: bool) -> Iterator[tuple[_Place, Anomal
 
 
 def _yes_no(store: Store) -> Scores:
-    scores = {(at.model, at.sample, at.cell): score for at, score in _pairs(store, after_answer=False)}
-    places = ((at.ask, (at.model, at.sample, at.cell)) for at in _answers(store) if at.round == 0)
+    scores = {(at.model, at.sample, at.cell, at.view): score for at, score in _pairs(store, after_answer=False)}
+    places = ((at.ask, (at.model, at.sample, at.cell, at.view)) for at in _answers(store) if at.round == 0)
     return {ask: scores[place] for ask, place in places if place in scores} if scores else {}
 
 
 def _yes_no_after_answer(store: Store) -> Scores:
     """Give each answer the score of the question that followed it, one round later."""
     pairs = _pairs(store, after_answer=True)
-    scores = {(at.model, at.sample, at.cell, at.round - 1, at.repeat): score for at, score in pairs}
-    places = ((at.ask, (at.model, at.sample, at.cell, at.round, at.repeat)) for at in _answers(store))
+    scores = {(at.model, at.sample, at.cell, at.round - 1, at.repeat, at.view): score for at, score in pairs}
+    places = ((at.ask, (at.model, at.sample, at.cell, at.round, at.repeat, at.view)) for at in _answers(store))
     return {ask: scores[place] for ask, place in places if place in scores} if scores else {}
 
 
@@ -132,9 +133,9 @@ def _own(store: Store) -> Scores:
 def _votes(store: Store) -> Scores:
     """Give every repeat the share of its question, so that a mean over repeats is that share."""
     judged = judgements_of(store, "votes")
-    groups: dict[tuple[int, int, int, int], list[int]] = defaultdict(list)
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for at in _answers(store):
-        groups[(at.model, at.sample, at.cell, at.round)].append(at.ask)
+        groups[(at.model, at.sample, at.cell, at.round, at.view)].append(at.ask)
     found: Scores = {}
     for members in groups.values():
         judgement = next((judged[ask] for ask in members if ask in judged), None)

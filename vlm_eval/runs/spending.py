@@ -1,5 +1,6 @@
 """What a run may cost, and what the answers in its folder have cost."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -32,8 +33,15 @@ def open_budget(plan: Plan, prices: Path | None = None) -> Budget:
     """
     own = plan.experiment.prices
     path = prices or (Path(own) if own else None)
-    budget = Budget(read_prices(path) if path else None, plan.experiment.max_cost, plan.experiment.max_minutes)
-    budget.check(plan.specs)
+    return set_limits(plan.specs, path, plan.experiment.max_cost, plan.experiment.max_minutes)
+
+
+def set_limits(
+    specs: Sequence[BackendSpec], prices: Path | None, max_cost: float | None, max_minutes: float | None
+) -> Budget:
+    """Return limits for some models by a price file. Raises ExperimentError as `open_budget` does."""
+    budget = Budget(read_prices(prices) if prices else None, max_cost, max_minutes)
+    budget.check(specs)
     return budget
 
 

@@ -37,6 +37,11 @@ from vlm_eval.views.render import reopen
 __all__ = ["PAGE", "Ask", "Growth", "Store", "is_open"]
 
 PAGE = 256
+Repeats = tuple[int, int]
+"""The lowest and the highest number of a repeat; passes over sentinel items have numbers below 0."""
+
+EVERYTHING: Repeats = (-(2**31), 2**31)
+NO_SENTINELS: Repeats = (0, 2**31)
 _COMMIT_ROWS = 64
 _COMMIT_SECONDS = 0.05
 _REMEMBERED = 4096  # texts, views, prompts ... that are kept in memory, so that millions of requests fit
@@ -49,7 +54,14 @@ _FAILURE = TypeAdapter(Failure)
 # A prompt without turns stands for a round that cannot be asked.
 _ASKED = (
     "request.prompt <> '[]' AND EXISTS (SELECT 1 FROM ask WHERE ask.request = request.id "
-    "AND (ask.round > 0 OR (request.key >= ? AND request.key < ?)))"
+    "AND (ask.round > 0 OR (request.key >= ? AND request.key < ?))) AND request.repeat BETWEEN ? AND ?"
+)
+
+# An answer that was lost in an earlier run may have been charged; what comes after it must not hide that.
+_PUT = (
+    "INSERT INTO outcome VALUES (?, ?, ?, ?) ON CONFLICT (request) DO UPDATE SET kind = excluded.kind, "
+    "at = excluded.at, data = CASE WHEN coalesce(outcome.data ->> 'lost', 0) > 0 THEN json_set(excluded.data, "
+    "'$.lost', (excluded.data ->> 'lost') + (outcome.data ->> 'lost')) ELSE excluded.data END"
 )
 
 
@@ -177,7 +189,7 @@ class Store:
         orphans = self.connection.execute(
             "SELECT count(*), min(sample.sample_id), min(cell.name) FROM ask JOIN outcome USING (request) "
             "JOIN sample ON sample.id = ask.sample JOIN cell ON cell.id = ask.cell "
-            "WHERE ask.planned < ? AND ask.round = 0 AND outcome.kind = 'answer'",
+            "WHERE ask.planned < ? AND ask.round = 0 AND ask.purpose <> 'sentinel' AND outcome.kind = 'answer'",
             (turn,),
         ).fetchone()
         if orphans[0]:
@@ -186,16 +198,22 @@ class Store:
                 f"{orphans[1]!r} in the cell {orphans[2]!r}). A run may grow, not shrink: "
                 "choose another --out folder."
             )
-        self.connection.execute("DELETE FROM ask WHERE planned < ? AND round = 0", (turn,))
+        # Which items are sentinels may change as a run grows; those that were asked are kept.
+        self.connection.execute(
+            "DELETE FROM ask WHERE planned < ? AND round = 0 AND NOT (purpose = 'sentinel' AND request IN "
+            "(SELECT request FROM outcome WHERE kind = 'answer'))",
+            (turn,),
+        )
 
     # --- asking
 
-    def pending(self, model: str, *, again: bool = True) -> Iterator[Request]:
+    def pending(self, model: str, *, again: bool = True, repeats: Repeats = NO_SENTINELS) -> Iterator[Request]:
         """Yield what a model is still to be asked, read in pages so that no cursor stays open.
 
         Args:
             model: its name.
             again: also what failed in a way that may pass.
+            repeats: the lowest and the highest number of a repeat.
         """
         retried = ", ".join(f"'{kind}'" for kind in sorted(RETRIED) if again)
         last = 0
@@ -206,7 +224,7 @@ class Store:
                     "JOIN model ON model.id = request.model LEFT JOIN outcome ON outcome.request = request.id "
                     f"WHERE request.id > ? AND model.name = ? AND (kind IS NULL OR kind IN ({retried})) "
                     f"AND {_ASKED} ORDER BY request.id LIMIT ?",
-                    (last, model, *self._bounds, PAGE),
+                    (last, model, *self._bounds, *repeats, PAGE),
                 ).fetchall()
             if not rows:
                 return
@@ -268,7 +286,7 @@ class Store:
             if self._pending == 0:
                 self.connection.execute("BEGIN IMMEDIATE")
             self.connection.execute(
-                "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?)",
+                _PUT,
                 (self._row_of(key), kind, adapter.dump_json(outcome).decode(), time.time()),
             )
             self._pending += 1
@@ -328,13 +346,13 @@ class Store:
         for row, data in self.connection.execute("SELECT id, data FROM sample ORDER BY id").fetchall():
             yield row, _SAMPLE.validate_json(data)
 
-    def tally(self) -> dict[tuple[str, str], int]:
+    def tally(self, repeats: Repeats = EVERYTHING) -> dict[tuple[str, str], int]:
         """Count requests by (model name, outcome kind); kind `open` where there is none."""
         rows = self.connection.execute(
             "SELECT request.model, coalesce(kind, 'open'), count(*) "
             "FROM request LEFT JOIN outcome ON outcome.request = request.id "
             f"WHERE {_ASKED} GROUP BY 1, 2",
-            self._bounds,
+            (*self._bounds, *repeats),
         )
         names = dict(self.connection.execute("SELECT id, name FROM model").fetchall())
         return {(names[model], kind): count for model, kind, count in rows}

@@ -4,16 +4,18 @@ The backend gets them as references of the prompt, so it learns no data set and 
 holds them all.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from vlm_eval.backends.registry import capabilities
 from vlm_eval.data.selection import References, choose_references
-from vlm_eval.errors import CardError
+from vlm_eval.errors import CardError, PromptError
 from vlm_eval.flow import BackendSpec, Prompt, Recipe, Sample, Turn, View
 from vlm_eval.prompting.cells import Cell
+from vlm_eval.prompting.environment import Templates
+from vlm_eval.prompting.render import render_pair
 from vlm_eval.views.open import count_views, open_views
 
 Support = int | Literal["train"]
@@ -76,6 +78,23 @@ class SupportSets:
         return Prompt((Turn("user", (*queries, *self._views[normal, own])),))
 
 
+def baseline_prompt(
+    spec: BackendSpec,
+    sample: Sample,
+    cell: Cell,
+    normal: tuple[Path, ...],
+    sets: SupportSets,
+    templates: Templates,
+) -> Prompt:
+    """Return what a baseline is shown: its support set, a pair of texts, or the picture alone, as it needs."""
+    able = capabilities(spec)
+    prompt = sets.prompt(sample, normal if able.least_support else ())
+    if able.pair is None:
+        return prompt
+    pair = "\n".join(render_pair(sample, able.pair or cell.ingredients.wording, templates))
+    return Prompt((Turn("user", (*prompt.turns[0].parts, pair)),))
+
+
 def comparison_problems(
     specs: Sequence[BackendSpec],
     cells: Sequence[Cell],
@@ -85,19 +104,45 @@ def comparison_problems(
     """Say where a baseline would have no picture to look at or to compare with."""
     baselines = [spec for spec in specs if capabilities(spec).support]
     kinds = {(sample.card, sample.object_class): sample for sample in samples} if baselines else {}
-    bare: dict[tuple[str, str], list[str]] = {}
-    for sample in kinds.values():
-        without = [cell.name for cell in cells if not normal_pictures(sample, cell)]
-        if without:
-            bare.setdefault((sample.card, without[0]), []).append(sample.object_class)
     text = sorted({sample.card for sample in kinds.values() if not count_views(sample.recipe)})
     for spec in baselines:
         for card in text:
             yield f"{spec.name} looks at pictures, but the items of {card} are shown as text. Leave it out there."
-        for (card, cell), classes in bare.items():
+        needed = capabilities(spec).least_support
+        lacks = "no normal picture" if needed == 1 else f"fewer than the {needed} normal pictures it needs"
+        for (card, cell), classes in _short_of(needed, kinds.values(), cells, normal_pictures).items():
             named = f"{', '.join(classes[:5])}{' ...' if len(classes) > 5 else ''}"
             yield (
-                f"{spec.name} has no normal picture to compare {named} of {card} with in the cell {cell}. Set "
+                f"{spec.name} has {lacks} to compare {named} of {card} with in the cell {cell}. Set "
                 "`support: train` or a number of pictures a class (--support), or leave out the cells without a "
                 "reference."
             )
+
+
+def _short_of(
+    needed: int,
+    samples: Iterable[Sample],
+    cells: Sequence[Cell],
+    normal_pictures: Callable[[Sample, Cell], tuple[Path, ...]],
+) -> Mapping[tuple[str, str], list[str]]:
+    """Return the classes with too few normal pictures, by card and the first cell where that is so."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for sample in samples:
+        without = [cell.name for cell in cells if len(normal_pictures(sample, cell)) < needed]
+        if without:
+            found.setdefault((sample.card, without[0]), []).append(sample.object_class)
+    return found
+
+
+def pair_problems(
+    specs: Sequence[BackendSpec], cells: Sequence[Cell], samples: Sequence[Sample], templates: Templates
+) -> Iterator[str]:
+    """Say where no pair of texts can be rendered for a baseline that reads one."""
+    for spec in specs:
+        template = capabilities(spec).pair
+        for wording in () if template is None else {template or cell.ingredients.wording for cell in cells}:
+            for sample in {(sample.card, sample.object_class): sample for sample in samples}.values():
+                try:
+                    render_pair(sample, wording, templates)
+                except PromptError as error:
+                    yield f"{spec.name}: {error}"

@@ -171,7 +171,7 @@ WHERE ask.id > ? AND model.name = ? AND ask.purpose = 'answer' AND ask.round = ?
     AND NOT (? AND EXISTS (
         SELECT 1 FROM ask AS later JOIN request AS held ON held.id = later.request
         WHERE later.model = ask.model AND later.sample = ask.sample AND later.cell = ask.cell
-            AND later.round = ask.round + 1 AND later.repeat = ask.repeat AND later.purpose = ?
-            AND held.prompt <> '[]'))
+            AND later.round = ask.round + 1 AND later.repeat = ask.repeat AND later.view = ask.view
+            AND later.purpose = ? AND held.prompt <> '[]'))
 ORDER BY ask.id LIMIT ?
 """

@@ -45,6 +45,8 @@ def _judge(item: Item) -> Judgement:
     right = item.sample.metadata.get(RIGHT)
     details: dict[str, Scalar] = {"right": right, "published": read_last_letter(text)}
     if right is not None:
-        details["hit"] = picked == right
+        stated = item.sample.metadata.get(f"option {right}")
+        moved = stated is not None and options.get(str(right)) != stated  # as where a probe swapped the options
+        details["hit"] = picked is not None and options[picked] == stated if moved else picked == right
     reason = None if picked is not None else "none" if text.strip() else "empty"
     return Judgement(picked, reason, details=details)
