@@ -103,3 +103,37 @@ def test_every_shared_series_is_read(shared_data) -> None:
         series = read_series(file.read_bytes(), file)
         assert series.dated and series.names == ("value",)
         assert len(series.times) == len(file.read_text().splitlines()) - 1
+
+
+def test_dates_with_the_day_first_are_read_so_all_through_the_column() -> None:
+    days = "".join(f"{day:02d}/01/2024,{day}\n" for day in range(1, 32))
+    series = read_series(f"date,value\n{days}".encode(), CSV)
+    assert series.values.ravel().tolist() == list(range(1, 32))
+    assert np.diff(series.times).tolist() == [86400] * 30
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"date,value\n01/02/2024,1\n02/02/2024,2\n", "day and month look alike"),
+        (b"date,value\n13/02/2024,1\n02/13/2024,2\n", "the month stands first and where second"),
+        (b"time,value\n12:30,1\n12:31,2\n", "without a year of four digits"),
+        (b"month,value\nJan,1\nFeb,2\n", "without a year of four digits"),
+        (b"time,value\n1,2\nyesterday,3\n", "'yesterday' in the column 'time'"),
+    ],
+)
+def test_dates_that_can_be_read_in_two_ways_are_refused(data, said) -> None:
+    with pytest.raises(BadInputError, match=said):
+        read_series(data, CSV)
+
+
+def test_a_decimal_comma_is_never_taken_for_the_border_of_a_column() -> None:
+    with pytest.raises(BadInputError, match="no column of numbers"):
+        read_series(b"1,5;2,3\n1,6;2,4\n", CSV)
+
+
+def test_a_column_that_looks_like_the_label_is_drawn_only_where_it_is_named() -> None:
+    data = b"timestamp,value,is_anomaly\n1,2.0,0\n2,9.0,1\n"
+    with pytest.raises(BadInputError, match="'is_anomaly', which looks like the label"):
+        read_series(data, CSV)
+    assert read_series(data, CSV, values="value").names == ("value",)

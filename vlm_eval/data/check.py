@@ -189,12 +189,18 @@ def _check_masks(samples: Sequence[Sample], sizes: Mapping[Path, tuple[int, int]
             size, filled = looked
             empty = empty and not filled
             picture = sizes.get(sample.sources[0])
-            if isinstance(picture, tuple) and picture != size:
+            if isinstance(picture, tuple) and size not in (picture, _shown_size(sample.sources[0], picture)):
                 yield Finding(
                     "error", sample.id, f"its mask {mask} is {_by(size)} pixels, the picture {_by(picture)}"
                 )
         if empty and sample.gold.anomalous == "yes":
             yield Finding("warning", sample.id, "is anomalous, but its mask is empty")
+
+
+def _shown_size(path: Path, stored: tuple[int, int]) -> tuple[int, int]:
+    """Return the size of a picture once its EXIF data turned it upright; a mask may be drawn over that one."""
+    view = image_view(path, "query")
+    return view.size if all(view.size) else stored
 
 
 def _look_at_mask(path: Path) -> tuple[tuple[int, int], bool] | str:

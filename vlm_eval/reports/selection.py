@@ -54,7 +54,7 @@ def read_candidates(
         hardest: how many synthetic anomalies a task are kept, by each candidate's own lowest scores.
         task: the one object class to look at; all by default.
 
-    Real items whose cluster the synthetic ones were made of are left out, lest a choice be judged on its own scenes.
+    Real items whose cluster the synthetic ones were made of are left out: no choice is judged on its scenes.
 
     Raises:
         InputError: a card or candidate is not there, fewer than two candidates have scores, or no class has both

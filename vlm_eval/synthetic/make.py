@@ -47,7 +47,7 @@ class Maker:
         """Do a job and write its pictures; what is wrong with its scene becomes the record's `failed`."""
         try:
             picture = read_picture(job.scene.path)
-            if job.kind == "untouched":
+            if job.kind in ("untouched", "support"):
                 return self._untouched(job, picture)
             if job.kind in CONTROLS:
                 return self._control(job, picture)

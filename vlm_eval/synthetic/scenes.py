@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from vlm_eval.data.loading import Dataset, load_dataset
 from vlm_eval.data.read_table import table_rows
 from vlm_eval.data.samples import inside
+from vlm_eval.data.selection import choose_references
 from vlm_eval.errors import CardError
 from vlm_eval.flow import Sample
 from vlm_eval.synthetic.object_table import SizeClass
+from vlm_eval.synthetic.seams import seed_of
 from vlm_eval.synthetic.settings import SceneSource
 
 Corners = tuple[float, float, float, float]
@@ -52,10 +55,55 @@ def read_scenes(source: SceneSource, folder: Path) -> tuple[Scene, ...]:
     if source.table is not None:
         scenes = _of_table(folder / Path(source.table).expanduser())
     else:
-        scenes = scenes_of(open_dataset(source.dataset or "", source.root, folder), source.classes)
+        dataset = _narrowed(source, folder)
+        kept = {scene.path for scene in support_of(source, folder)}
+        free = [scene for scene in scenes_of(dataset, source.classes, source.split) if scene.path not in kept]
+        if not free:
+            raise CardError(
+                f"All {len(kept)} normal pictures are set apart as support set; nothing is left to edit"
+            )
+        scenes = tuple(free) if source.each is None else _some(free, source.each)
     if source.regions is not None:
         scenes = _with_regions(scenes, folder / Path(source.regions).expanduser())
     return scenes[: source.limit]
+
+
+def support_of(source: SceneSource, folder: Path) -> tuple[Scene, ...]:
+    """Return the normal pictures that are set apart: those that `run --support N` takes with reference seed 0.
+
+    So detectors compare with the same pictures on the synthetic set, of which they are the training split, and on
+    the real one; and no synthetic anomaly is made of a picture that it is compared with.
+
+    Raises:
+        CardError: a class has too few normal pictures, or items bring templates of their own.
+    """
+    if source.support is None:
+        return ()
+    samples = _narrowed(source, folder).samples
+    chosen = choose_references(samples, source.support, reference_seed=0).by_class
+    if not chosen:
+        raise CardError(
+            "The items bring normal pictures of their own to be compared with; leave scenes.support out"
+        )
+    paths = {path for own in chosen.values() for path in own}
+    return _unique([_of_sample(one, one.sources[0]) for one in samples if one.sources[0] in paths])
+
+
+def _narrowed(source: SceneSource, folder: Path) -> Dataset:
+    dataset = open_dataset(source.dataset or "", source.root, folder)
+    if source.classes is None:
+        return dataset
+    wanted = [sample for sample in dataset.samples if sample.object_class in source.classes]
+    return replace(dataset, samples=tuple(wanted)) if wanted else dataset
+
+
+def _some(scenes: Sequence[Scene], each: int) -> tuple[Scene, ...]:
+    """Take so many scenes a class by a hash of their names; classes take turns, so that a limit is even too."""
+    by_class: dict[str, list[Scene]] = {}
+    for scene in sorted(scenes, key=lambda one: seed_of(0, one.name)):
+        by_class.setdefault(scene.object_class, []).append(scene)
+    turns = zip_longest(*(own[:each] for own in by_class.values()))
+    return tuple(scene for turn in turns for scene in turn if scene is not None)
 
 
 def open_dataset(name: str, root: str | None, folder: Path) -> Dataset:
@@ -65,7 +113,9 @@ def open_dataset(name: str, root: str | None, folder: Path) -> Dataset:
     return load_dataset(beside if beside.exists() else name, root=place)
 
 
-def scenes_of(dataset: Dataset, classes: Sequence[str] | None = None) -> tuple[Scene, ...]:
+def scenes_of(
+    dataset: Dataset, classes: Sequence[str] | None = None, split: str | None = None
+) -> tuple[Scene, ...]:
     """Take the normal pictures of a data set; where it has none, the templates that its items bring along.
 
     Raises:
@@ -75,15 +125,18 @@ def scenes_of(dataset: Dataset, classes: Sequence[str] | None = None) -> tuple[S
         sample
         for sample in dataset.samples
         if sample.modality == "image" and not sample.recipe and (classes is None or sample.object_class in classes)
+        if split is None or sample.split == split
     ]
     found = [_of_sample(sample, sample.sources[0]) for sample in samples if sample.gold.anomalous == "no"]
     if not found:
         found = [_of_sample(sample, path) for sample in samples for path in sample.references[:1]]
     if not found:
         here = ", ".join(sorted({sample.object_class for sample in dataset.samples}))
+        where = "among all its classes" if classes is None else f"among {', '.join(classes)}"
+        if split is not None:
+            where = f"in its {split} split, {where}"
         raise CardError(
-            f"{dataset.card.name} has no normal picture and no template to edit among "
-            f"{'all its classes' if classes is None else ', '.join(classes)}; its classes are {here}"
+            f"{dataset.card.name} has no normal picture and no template to edit {where}; its classes are {here}"
         )
     return _unique(found)
 

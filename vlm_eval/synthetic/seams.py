@@ -17,7 +17,7 @@ from vlm_eval.flow import Scalar
 
 Picture = NDArray[np.uint8]  # (height, width, 3): red, green, blue
 Mask = NDArray[np.bool_]  # (height, width)
-Kind = Literal["anomaly", "normal-object", "normal-patch", "paste-back", "untouched"]
+Kind = Literal["anomaly", "normal-object", "normal-patch", "paste-back", "untouched", "support"]
 
 CONTROLS: tuple[Kind, ...] = ("normal-patch", "paste-back")
 """Edits without anomaly: the same hole and blending, with a normal patch or with the scene's own pixels."""

@@ -23,12 +23,17 @@ class SceneSource(Strict):
     table: Text | None = None  # columns image, scene, size, and mask or left, top, right, bottom
     classes: tuple[Text, ...] | None = None  # object classes of the data set that are scenes; all by default
     regions: Text | None = None  # folder of masks <scene>.png: where something may be put
+    split: Literal["train", "test"] | None = None  # normal items of that split alone
+    support: PositiveInt | None = None  # normal items a class that are not edited, see `support_of`
+    each: PositiveInt | None = None  # scenes a class, chosen by a hash of their names; all by default
     limit: PositiveInt | None = None  # scenes at most; may grow later
 
     @model_validator(mode="after")
     def _check_one(self) -> "SceneSource":
         if (self.dataset is None) == (self.table is None):
             raise ValueError("scenes needs either a dataset or a table")
+        if self.table is not None and (self.split or self.support or self.each):
+            raise ValueError("split, support and each are of a dataset; a table lists its scenes one by one")
         return self
 
 
@@ -111,6 +116,12 @@ class Interpolation(Strict):
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.7  # strength of the content
     steps: PositiveInt = 50  # of DDIM
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _check_scenes(self) -> "Interpolation":
+        if self.scenes.support is not None:
+            raise ValueError("interpolation sets its own held-out pictures apart; leave scenes.support out")
+        return self
 
     @property
     def inpainter(self) -> str:

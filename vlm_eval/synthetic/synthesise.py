@@ -15,7 +15,7 @@ from vlm_eval.synthetic.make import Maker, make_all
 from vlm_eval.synthetic.object_table import ObjectTable, read_table
 from vlm_eval.synthetic.pictures import read_picture
 from vlm_eval.synthetic.records import GenerationFolder, Record
-from vlm_eval.synthetic.scenes import Scene, open_dataset, read_scenes
+from vlm_eval.synthetic.scenes import Scene, open_dataset, read_scenes, support_of
 from vlm_eval.synthetic.seams import Fillers, Locator, Look, Picture, seeded
 from vlm_eval.synthetic.settings import Synthesis
 from vlm_eval.synthetic.street import with_street
@@ -65,6 +65,7 @@ def synthesise(
     )
     opened = opened or _open(settings, here, all_scenes, table, source)
     jobs = _plan(settings, scenes, table, opened.fillers)
+    jobs += [Job("support", scene, "", 0) for scene in support_of(settings.scenes, here)]
     work = GenerationFolder(folder, _frozen(settings))
     maker = Maker(folder, settings, opened.fillers, opened.look, opened.locate)
     for record in work.records():

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from vlm_eval.errors import BadInputError, InputError
 from vlm_eval.flow import Recipe, Sample, Scalar, Step
@@ -24,6 +24,8 @@ from vlm_eval.views.sources import source_of
 Mask = NDArray[np.bool_]
 LEAST_SPAN = 5
 """Pixels: an interval of a series is drawn at least that wide, since nobody can point more closely."""
+
+_ORIENTATION = 0x0112  # EXIF: 5 to 8 stand for pictures that lie on their side
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -146,17 +148,44 @@ def read_mask(path: Path) -> Mask:
 
 
 def _of_picture(sample: Sample) -> Mask:
+    """Return the region in the upright picture: boxes lie in it, a mask in it or in the pixels as they are stored."""
     if sample.gold.masks:
         parts = [read_mask(path) for path in sample.gold.masks]
         if len({part.shape for part in parts}) > 1:
             raise BadInputError("its masks differ in size")
-        return np.asarray(np.logical_or.reduce(parts))
-    with Image.open(sample.sources[0]) as picture:
-        region = Image.new("1", picture.size)
+        return _turned(np.asarray(np.logical_or.reduce(parts)), sample.sources[0])
+    size, stored = _sizes(sample.sources[0])
+    region = Image.new("1", size)
     pen = ImageDraw.Draw(region)
     for box in sample.gold.boxes:
+        if stored != size and (box.right > size[0] + 1 or box.bottom > size[1] + 1):
+            raise BadInputError(
+                f"a box reaches to {box.right:g}, {box.bottom:g}, but the picture is {size[0]} x {size[1]} pixels once "
+                "it is turned upright by its EXIF data. State boxes in the upright picture."
+            )
         pen.rectangle((box.left, box.top, max(box.left, box.right - 1), max(box.top, box.bottom - 1)), fill=1)
     return np.asarray(region)
+
+
+def _sizes(path: Path) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return a picture's size once it is upright and as it is stored; Pillow opens a TIFF upright."""
+    with Image.open(path) as picture:
+        lying = picture.format != "TIFF" and picture.getexif().get(_ORIENTATION, 1) >= 5
+        return (picture.size[::-1] if lying else picture.size), picture.size
+
+
+def _turned(mask: Mask, source: Path) -> Mask:
+    """Turn a mask of the size of the stored picture as the picture itself is turned."""
+    shape = mask.shape[::-1]
+    if not source.is_file():
+        return mask  # the item fails by itself when it is asked about
+    size, stored = _sizes(source)
+    if size == stored or shape != stored:
+        return mask
+    region = Image.fromarray(mask)
+    with Image.open(source) as picture:
+        region.getexif()[_ORIENTATION] = picture.getexif()[_ORIENTATION]
+    return np.asarray(ImageOps.exif_transpose(region))
 
 
 @dataclass(frozen=True, slots=True)

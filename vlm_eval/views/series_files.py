@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from vlm_eval.errors import BadInputError
 from vlm_eval.views.cloud_files import Recent
+from vlm_eval.views.series_dates import read_dates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 ENDINGS = (".csv", ".npy", ".npz", ".parquet", ".tsv", ".txt")
 TIME_NAMES = ("timestamp", "time", "datetime", "date", "day", "month", "year", "t", "x")
+GOLD_NAMES = frozenset(
+    {
+        "anomalous", "anomaly", "anomalies", "changepoint", "is_anomalous", "is_anomaly", "is_outlier", "label", "labels",
+        "outlier",
+    }
+)  # fmt: skip
+"""Columns that are drawn only where `values` names them: a picture must not show what is asked about."""
+
 MAX_VALUES = 50_000_000
 """Series of more values are refused: they do not fit two gigabytes beside their text."""
 
@@ -118,15 +127,7 @@ def _times(table: "pd.DataFrame", name: str) -> tuple[Array, bool]:
     column = table[name]
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(np.float64, na_value=np.nan), False
-    stamps = pd.to_datetime(column, utc=True, errors="coerce", format="mixed")
-    broken = stamps.isna() & column.notna()
-    if broken.any():
-        raise BadInputError(
-            f"has {column[broken].iloc[0]!r} in the column {name!r}, which is neither a number nor a date such as "
-            "2024-01-31 12:00:00. Repair the column, or name another as `time`."
-        )
-    seconds = stamps.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64) / 1e6
-    return np.where(stamps.isna(), np.nan, seconds), True
+    return read_dates(column, name), True
 
 
 def _value_names(table: "pd.DataFrame", time_name: str, stated: str) -> Sequence[str]:
@@ -142,6 +143,11 @@ def _value_names(table: "pd.DataFrame", time_name: str, stated: str) -> Sequence
         for name in table.columns
         if name != time_name and (pd.api.types.is_numeric_dtype(table[name]) or table[name].isna().all())
     ]
+    if gold := [name for name in names if name.lower() in GOLD_NAMES]:
+        raise BadInputError(
+            f"has the column {gold[0]!r}, which looks like the label and would be drawn. Name the columns to draw as "
+            "`values`."
+        )
     if not names:
         raise BadInputError(f"has no column of numbers beside the time; it has {', '.join(table.columns[:20])}.")
     return names
@@ -159,11 +165,11 @@ def _numbers(table: "pd.DataFrame", name: str) -> Array:
 
 
 def _read_csv(data: bytes) -> "pd.DataFrame":
-    """Read a table parted by commas, or by semicolons or tabs where the first line has no comma."""
+    """Read a table parted by semicolons or tabs where the first line has one, else by commas."""
     import pandas as pd
 
     first = data.lstrip().split(b"\n", 1)[0].decode("utf-8-sig", "replace")
-    part = next((sign for sign in (",", ";", "\t") if sign in first), ",")
+    part = next((sign for sign in (";", "\t") if sign in first), ",")  # a comma may be a decimal one then
     headless = all(_is_number(cell) for cell in first.strip().split(part))
     table = pd.read_csv(io.BytesIO(data), sep=part, header=None if headless else 0, skipinitialspace=True)
     if headless:
