@@ -34,7 +34,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A gold region in pixels of the source image: left, top inclusive, right, bottom exclusive."""
+    """A gold region in pixels of the upright source image: left, top inclusive, right, bottom exclusive."""
 
     left: float
     top: float

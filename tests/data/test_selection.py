@@ -160,3 +160,17 @@ def test_an_item_with_the_bytes_of_a_training_reference_is_withdrawn_in_its_clas
     other = item(2, "bolt", sources=(tmp_path / "bolt.png",))
     bolt = item(3, "bolt", split="train", sources=(tmp_path / "gone.png",))
     assert choose_references([training, leaked, other, bolt], 1, 0).withdrawn == {leaked.id}
+
+
+@pytest.mark.parametrize("split", ["test", "train"])
+def test_no_item_is_evaluated_beside_a_reference_of_its_own_cluster(split: str) -> None:
+    """Another picture of the same patient is nearly the same picture."""
+    scans = [item(n, group=f"patient {n // 3}") for n in range(30)]
+    samples = [*scans, *(item(n, "nut", "yes", group=f"patient {n}") for n in range(10))]
+    if split == "train":
+        samples += [item(n, split="train", group=f"patient {n}") for n in range(10)]
+    found = choose_references(samples, 2, 0)
+    groups = {one.group for one in samples if one.sources[0] in found.by_class["nut"]}
+    left = [one for one in samples if one.split == "test" and one.id not in found.withdrawn]
+    assert len(groups) == 2 and len(left) == 40 - 2 * 4
+    assert not groups & {one.group for one in left}

@@ -10,6 +10,7 @@ from vlm_eval.flow import Gold, Label, Sample, Standard
 from vlm_eval.prompting import Ingredients, render_prompt
 from vlm_eval.prompting.environment import Templates, open_templates, ordinal_word
 from vlm_eval.prompting.layouts import find_layout
+from vlm_eval.views.open import make_recipe
 
 QUERY, FIRST, SECOND, MARKED = (Path(f"{name}.png") for name in ("query", "first", "second", "marked"))
 
@@ -257,3 +258,27 @@ def test_readings_stand_before_the_question_and_name_their_picture():
     assert "Recorded with the first image: oven" in marked
     with pytest.raises(PromptError, match="'readings' is undefined"):
         render_prompt(sample(), Ingredients(auxiliary=True))
+
+
+@pytest.mark.parametrize(
+    ("domain", "level", "shots", "said"),
+    [
+        ("industrial", "naive", 0, "whether the set of four images contains anomalies or defects."),
+        ("industrial", "class", 1, "The first set of four images given about the bottle is normal."),
+        ("industrial", "class", 1, "whether the second set of four images given about the bottle contains"),
+        ("point-cloud", "naive", 2, "The first two sets of four rendered depth images are normal."),
+        ("point-cloud", "naive", 2, "whether the third set of four rendered depth images contains"),
+        ("medical", "class", 0, "whether the set of four images of head CT contains anomalies."),
+        ("medical", "class", 1, "The first set of four images of head CT is normal."),
+        ("medical", "class", 1, "whether the second set of four images given contains"),
+        ("pedestrian", "naive", 1, "The first video frames are normal."),
+    ],
+)
+def test_an_item_of_several_pictures_is_not_spoken_of_as_one_image(domain, level, shots, said):
+    """Four tiles of a reference come first; "the second image" would be one of them."""
+    tiles = make_recipe({"tile": {"k": 2}})
+    nouns = {"noun": "bottle", "plural": "bottles", "this": "head CT image", "of": "head CT"}
+    references = tuple(Path(f"ref{number}.png") for number in range(shots))
+    prompt = render_prompt(sample(domain=domain, recipe=tiles, nouns=nouns, references=references), level, shots)
+    assert len(prompt.views) == 4 * (shots + 1)
+    assert said in prompt.text

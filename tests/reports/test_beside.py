@@ -24,6 +24,8 @@ def test_our_figure_stands_beside_the_printed_one_with_its_interval_n_and_ceilin
     pd.DataFrame(rows).to_csv(tmp_path / "ablation.csv", index=False)
     mapped = [{"scorer": "mapping:broad", "top_1": 0.2, "top_1_ceiling": 0.72, "n": 30}]
     pd.DataFrame(mapped).to_csv(tmp_path / "mapping.csv", index=False)
+    pd.DataFrame([{"model": "a", "f1_max": 0.4, "pictures": 12}]).to_csv(tmp_path / "pixels.csv", index=False)
+    assert beside_rows([figure(table="pixels", column="f1_max")], tmp_path)[0]["n"] == 12
     figures = [
         figure(where={"model": "a"}, differs="another revision of the model"),
         figure(table="mapping", column="top_1", where={"scorer": "mapping:broad"}),
@@ -40,12 +42,16 @@ def test_our_figure_stands_beside_the_printed_one_with_its_interval_n_and_ceilin
 
 def test_a_figure_that_this_report_has_not_says_why(tmp_path):
     pd.DataFrame([{"model": "a", "accuracy": 0.8}]).to_csv(tmp_path / "ablation.csv", index=False)
+    undefined = {"model": "a", "statistic": "rank_correlation", "value": None, "value_note": "all are equal"}
+    pd.DataFrame([undefined]).to_csv(tmp_path / "selection_statistics.csv", index=False)
     figures = [figure(table="pixels"), figure(column="auroc"), figure(where={"model": "z"})]
+    figures.append(figure(table="selection_statistics", column="value"))
     reasons = [row["reason"] for row in beside_rows(figures, tmp_path)]
     assert reasons == [
         "this report has no pixels.csv",
         "ablation.csv has no column auroc",
         "ablation.csv has no row with model z",
+        "all are equal",
     ]
     assert all(row["ours"] is None for row in beside_rows(figures, tmp_path))
 

@@ -7,7 +7,9 @@ import pytest
 from rich.console import Console
 
 from vlm_eval.flow import Answer, Capabilities
-from vlm_eval.reports.drift import drift_facts, measure_drift, show_drift
+from vlm_eval.reports.drift import measure_drift, show_drift
+from vlm_eval.reports.html_beside import read_beside
+from vlm_eval.reports.html_read import read_run
 from vlm_eval.runs.experiment import parse_experiment
 from vlm_eval.runs.plan import make_plan
 from vlm_eval.runs.runner import execute
@@ -78,13 +80,13 @@ def test_other_words_with_the_same_meaning_are_counted_and_are_no_drift(shown):
     assert (row["same_text"], row["verdicts_changed"]) == ("0", "0")
 
 
-def test_the_page_of_a_run_tells_it_in_a_line(shown, tmp_path):
+def test_the_page_of_a_run_tells_it(shown, tmp_path):
     shown(lambda late: Answer("Yes, a scratch." if late else "No.", served_model="m-1"))
-    ((name, line),) = drift_facts(tmp_path / "run")
-    assert name == "Drift of scripted:no"
-    assert "Of 10 items asked twice, 0 answers are the same and 10 verdicts changed" in line
-    assert "from 0 to 100 %" in line
-    assert "The model changed" in line
+    (told,) = [one for one in read_beside(read_run(tmp_path / "run")).tables if one.title.startswith("Drift")]
+    (row,) = (dict(zip(told.headings, row, strict=True)) for row in told.rows)
+    assert (row["n"], row["same text"], row["verdicts changed"]) == ("10", "0", "10")
+    assert (row["yes first"], row["yes last"]) == ("0", "100")
+    assert any(note.startswith("The model changed (scripted:no") for note in told.notes)
 
 
 def test_a_run_without_sentinels_says_nothing_and_old_files_go(shown, tmp_path):

@@ -76,6 +76,39 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are(frames, change
         read_candidates(frames, **({"synthetic": "made", "real": "demo"} | change))
 
 
+def test_real_items_that_the_synthetic_ones_were_made_of_are_left_out_and_counted(frames):
+    real = frames[1]
+    scenes = set(real.loc[real["gold"] == "no", "group"].drop_duplicates().iloc[:7])
+    frames[0] = frames[0].assign(group=sorted(scenes)[0])
+    frames[0].loc[frames[0].index[: len(scenes)], "group"] = sorted(scenes)
+    candidates = read_candidates(frames, "made", "demo")
+    expected = real.loc[~real["group"].isin(scenes), "sample_id"].nunique()
+    assert candidates.real is not None and candidates.real.items.gold.size == expected
+    assert candidates.scenes == real["sample_id"].nunique() - expected >= 7
+    assert any(f"Left out of the real set: {candidates.scenes} items" in note for note in notes(candidates, {}))
+
+
+def test_a_real_set_of_nothing_but_scenes_says_why_there_is_no_task(frames):
+    groups = [*frames[1]["group"].drop_duplicates()]
+    made = pd.concat([frames[0].assign(group=name) for name in groups[:1]])
+    real = frames[1].assign(group=groups[0])
+    with pytest.raises(InputError, match=r"\d+ real items were left out: the synthetic ones were made of them"):
+        read_candidates([made, real], "made", "demo")
+
+
+def test_one_class_can_be_looked_at_alone(frames):
+    candidates = read_candidates(frames, "made", "demo", task="depth")
+    assert candidates.tasks == ("depth",) and candidates.real is not None
+    assert (
+        candidates.real.items.gold.size
+        == frames[1].loc[frames[1]["object_class"] == "depth", "sample_id"].nunique()
+    )
+    with pytest.raises(
+        InputError, match=r"No scored item is of the class 'ring'\. Classes: depth, part, scene, series"
+    ):
+        read_candidates(frames, "made", "demo", task="ring")
+
+
 def test_one_candidate_is_no_choice(frames):
     with pytest.raises(InputError, match="nothing to choose from: 1 candidates"):
         read_candidates([frame[frame["cell"] == "task"] for frame in frames], "made", "demo")
@@ -107,7 +140,9 @@ def test_the_command_writes_the_tables_and_the_figure(tmp_path):
         result = CliRunner().invoke(app, [*arguments, "--yes-no", "--out", str(tmp_path / f"run-{card}")])
         assert result.exit_code == 0, result.output
     runs = [str(tmp_path / f"run-{card}") for card in ("made", "real")]
-    result = CliRunner().invoke(app, ["select", *runs, "--synthetic", "made", "--real", "real"])
+    result = CliRunner().invoke(
+        app, ["select", *runs, "--synthetic", "made", "--real", "real", "--object-class", "object"]
+    )
     assert result.exit_code == 0, (result.output, result.exception)
     written = {path.name for path in (tmp_path / "run-made" / "report").iterdir()}
     assert written >= {

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
+from vlm_eval.data.cards import find_card
 from vlm_eval.errors import CardError, ExperimentError, InputError
 from vlm_eval.reports.effects import effect_rows, name_contrast
 from vlm_eval.reports.panel import read_panels
@@ -95,6 +97,17 @@ def test_the_very_picture_that_is_asked_about_is_never_its_reference(bottles, by
     assert "red" not in {path.stem for path in plan.references_of(sample, plan.cells[0])}
     with pytest.raises(ExperimentError, match=r"3 nearest normal .* has 2 to choose among"):
         plan_of("mvtec-ad", roots={"mvtec-ad": str(bottles)}, references="nearest", shots=[3])
+
+
+def test_a_picture_of_the_querys_own_cluster_is_never_its_reference(bottles, by_colour, tmp_path):
+    card = yaml.safe_load(find_card("mvtec-ad").read_text()) | {"name": "patients", "group": "([a-z]+).png"}
+    (tmp_path / "patients.yaml").write_text(yaml.safe_dump(card))
+    experiment = {"dataset": "patients", "models": ["scripted:no"], "references": "nearest", "shots": [2]}
+    experiment |= {"roots": {"patients": str(bottles)}}
+    plan = make_plan(parse_experiment(experiment, "test"), datasets=(tmp_path,))
+    for sample in plan.samples:
+        shown = {path.stem for path in plan.references_of(sample, plan.cells[0])}
+        assert shown == {"red", "green", "blue"} - {sample.sources[0].stem}
 
 
 def test_without_a_training_split_they_come_from_a_withdrawn_support_set(parts, by_colour):

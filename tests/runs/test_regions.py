@@ -41,3 +41,14 @@ def test_a_mask_that_cannot_be_read_is_told(tmp_path):
     one = sample(tmp_path / "a.png", Gold("yes", masks=(tmp_path / "bad.png",)))
     (told,) = keep_regions(tmp_path, [(1, one)])
     assert "mine/a.png" in told
+
+
+def test_specks_of_a_compressed_mask_are_no_region(tmp_path):
+    mask = np.zeros((64, 64), np.uint8)
+    mask[20:40, 20:40] = 255
+    Image.fromarray(mask).save(tmp_path / "m.jpg", quality=40)
+    assert (np.asarray(Image.open(tmp_path / "m.jpg")) > 0).sum() > 500  # the specks
+    one = sample(tmp_path / "a.png", Gold("yes", masks=(tmp_path / "m.jpg",)))
+    keep_regions(tmp_path, [(1, one)])
+    (kept,) = with_region(tmp_path, 1, one).gold.masks
+    assert np.asarray(Image.open(kept)).sum() == 400

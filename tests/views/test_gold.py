@@ -1,3 +1,4 @@
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -8,11 +9,15 @@ from PIL import Image
 from vlm_eval.errors import BadInputError
 from vlm_eval.flow import Box, Gold, Sample, Step
 from vlm_eval.views.gold import anomalous_points, gold_regions, has_gold_region, mark_sample
-from vlm_eval.views.open import make_recipe
+from vlm_eval.views.open import make_recipe, open_views
 
 
 def sample(source, recipe, **gold):
     return Sample("c/a", "c", "image", (source,), "part", Gold("yes", **gold), "c/a", recipe=make_recipe(recipe))
+
+
+def iou(one, other):
+    return (one & other).sum() / (one | other).sum()
 
 
 @pytest.fixture
@@ -91,3 +96,27 @@ def test_marks_of_a_sample_are_counted_boxed_and_matched_with_gold(save) -> None
     assert marked.gold == (5,) and marked.iou == pytest.approx(0.64)
     normal = mark_sample(replace(one, gold=Gold("no")), Step("marks"))
     assert normal.gold == () and normal.iou is None and normal.metadata["marks"] == 9
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_boxes_and_masks_lie_in_the_picture_as_its_exif_data_turn_it_upright(
+    orientation, ending, tmp_path
+) -> None:
+    stored = np.full((60, 100, 3), 40, np.uint8)
+    stored[10:20, 30:70] = (250, 30, 30)
+    path, exif = tmp_path / f"a{ending}", Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(path, exif=exif)
+    shown = np.asarray(Image.open(io.BytesIO(open_views(path, "query")[0].read())))
+    red = shown[..., 0] > 145
+    rows, columns = np.flatnonzero(red.any(axis=1)), np.flatnonzero(red.any(axis=0))
+    box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    assert iou(gold_regions(sample(path, {}, boxes=(box,)))[0], red) > 0.97
+    Image.fromarray(red).save(tmp_path / "upright.png")
+    assert iou(gold_regions(sample(path, {}, masks=(tmp_path / "upright.png",)))[0], red) > 0.97
+    Image.fromarray(stored[..., 0] > 145).save(tmp_path / "stored.png")
+    if orientation != 3:  # where the picture keeps its size nothing tells which of the two a mask is
+        assert iou(gold_regions(sample(path, {}, masks=(tmp_path / "stored.png",)))[0], red) > 0.97
+        with pytest.raises(BadInputError, match="State boxes in the upright picture"):
+            gold_regions(sample(path, {}, boxes=(Box(30, 10, 70, 20),)))

@@ -10,7 +10,7 @@ def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folder, or several.")],
     out: Annotated[Path | None, typer.Option(help="Where to write; by default RUN/report.")] = None,
     html: Annotated[
-        Path | None, typer.Option(help="Write one page instead, with every picture in it: report.html.")
+        Path | None, typer.Option(help="Write one page, with every picture in it: report.html.")
     ] = None,
     html_dir: Annotated[
         Path | None, typer.Option(help="The same as a folder, for runs whose pictures are too much for one file.")
@@ -47,12 +47,15 @@ def report(
     ] = None,
     published: Annotated[Path | None, typer.Option(help="CSV of published numbers, shown beside ours.")] = None,
 ) -> None:
-    """Rebuild the tables and figures of a run; the data and the models are not needed."""
+    """Rebuild the tables and figures of a run; the data and the models are not needed.
+
+    With --html or --html-dir the page alone, unless --out or --format asks for the files too.
+    """
     from vlm_eval.cli.page_work import read_extra, show_pages, show_reports
 
     settings: dict[str, Any] = {"defect_rate": defect_rate, "margin": margin, "costs": costs, "join": join}
     extra = read_extra(runs, settings, prices=prices, published=published, human=human)
     if html or html_dir:
         show_pages(runs, html, html_dir, extra)
-    else:
+    if out or formats or not (html or html_dir):
         show_reports(runs, out, extra, formats)

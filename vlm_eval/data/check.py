@@ -189,7 +189,8 @@ def _check_masks(samples: Sequence[Sample], sizes: Mapping[Path, tuple[int, int]
             size, filled = looked
             empty = empty and not filled
             picture = sizes.get(sample.sources[0])
-            if isinstance(picture, tuple) and size not in (picture, _shown_size(sample.sources[0], picture)):
+            turned = isinstance(picture, tuple) and size == picture[::-1] and _lies_on_its_side(sample.sources[0])
+            if isinstance(picture, tuple) and picture != size and not turned:
                 yield Finding(
                     "error", sample.id, f"its mask {mask} is {_by(size)} pixels, the picture {_by(picture)}"
                 )
@@ -197,10 +198,12 @@ def _check_masks(samples: Sequence[Sample], sizes: Mapping[Path, tuple[int, int]
             yield Finding("warning", sample.id, "is anomalous, but its mask is empty")
 
 
-def _shown_size(path: Path, stored: tuple[int, int]) -> tuple[int, int]:
-    """Return the size of a picture once its EXIF data turned it upright; a mask may be drawn over that one."""
-    view = image_view(path, "query")
-    return view.size if all(view.size) else stored
+def _lies_on_its_side(path: Path) -> bool:
+    """Say whether EXIF data turns a picture by a quarter; its mask may be drawn over the upright one."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        return bool(picture.getexif().get(0x0112, 1) >= 5)
 
 
 def _look_at_mask(path: Path) -> tuple[tuple[int, int], bool] | str:

@@ -58,8 +58,9 @@ def choose_references(samples: Sequence[Sample], shots: int, reference_seed: int
     """Choose `shots` normal references a class: the same for every query and every cell.
 
     They come from the training split; a class without one gives normal test items, which are withdrawn. So is
-    every test item of the class whose file has the same bytes as a reference. A data set whose items bring their
-    own references (template/test pairs) needs no others. Choose before `select`, from all samples.
+    every test item of the class in a reference's cluster (patient, object), or with the bytes of one. A data set
+    whose items bring their own references (template/test pairs) needs no others. Choose before `select`, from all
+    samples.
 
     Raises:
         CardError: a class has too few normal items, or only some items bring references of their own.
@@ -77,7 +78,9 @@ def choose_references(samples: Sequence[Sample], shots: int, reference_seed: int
             name, [sample for sample in samples if sample.object_class == name], shots, reference_seed
         )
         by_class[name] = tuple(sample.sources[0] for sample in chosen)
-        withdrawn |= _shown_as_reference([one for one in evaluated if one.object_class == name], by_class[name])
+        own = [sample for sample in evaluated if sample.object_class == name]
+        withdrawn |= _shown_as_reference(own, by_class[name])
+        withdrawn |= _of_clusters(own, chosen)
     return References(by_class, frozenset(withdrawn))
 
 
@@ -90,6 +93,12 @@ def _shown_as_reference(samples: Sequence[Sample], references: Sequence[Path]) -
         for sample in samples
         if (path := sample.sources[0]) in paths or (_size(path) in sizes and file_digest(path) in digests)
     }
+
+
+def _of_clusters(samples: Iterable[Sample], chosen: Iterable[Sample]) -> set[str]:
+    """Find the items of the clusters of what was chosen, which may be nearly the same picture."""
+    groups = {sample.group for sample in chosen}
+    return {sample.id for sample in samples if sample.group in groups}
 
 
 def _size(path: Path) -> int | None:
@@ -165,9 +174,8 @@ def choose_defects(samples: Sequence[Sample], shots: int, reference_seed: int) -
         own = [sample for sample in evaluated if sample.object_class == name]
         chosen = _choose_defects(name, own, shots, reference_seed)
         by_class[name] = tuple(sample.sources[0] for sample in chosen)
-        groups = {sample.group for sample in chosen}
         withdrawn |= _shown_as_reference(own, by_class[name])
-        withdrawn |= {sample.id for sample in evaluated if sample.group in groups}
+        withdrawn |= _of_clusters(evaluated, chosen)
     return References(by_class, frozenset(withdrawn))
 
 

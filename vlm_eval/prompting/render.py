@@ -13,7 +13,8 @@ from vlm_eval.flow import Part, Prompt, Sample, Standard, Turn
 from vlm_eval.prompting.cells import Ingredients, Level, read_ingredients
 from vlm_eval.prompting.environment import Templates, open_templates, ordinal_word
 from vlm_eval.prompting.layouts import find_layout
-from vlm_eval.views.open import open_views
+from vlm_eval.views.one_view import count_query_views
+from vlm_eval.views.open import count_views, open_views
 from vlm_eval.views.parts import open_parts
 
 _TEMPLATE_ERRORS = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -65,6 +66,8 @@ class Words:
     labels: tuple[str, ...]
     question: str | None
     readings: tuple[tuple[str, str], ...] = ()  # what is recorded of the item, and its value
+    views: int = 1  # pictures of the item in one prompt
+    reference_views: int = 1  # pictures of each reference
 
 
 def words_of(sample: Sample) -> Words:
@@ -78,6 +81,8 @@ def words_of(sample: Sample) -> Words:
         tuple(label.name for label in sample.candidate_labels),
         sample.question,
         tuple(sample.auxiliary.items()),
+        count_query_views(sample),
+        max(1, count_views(sample.recipe if sample.reference_recipe is None else sample.reference_recipe)),
     )
 
 
@@ -129,7 +134,7 @@ def _render_words(words: Words, ingredients: Ingredients, layout: str, templates
     context["picture"] = say("picture")
     context["findings"] = say("findings")
     context["about"] = say("class") if ingredients.class_info else ""
-    context["reference"] = say("reference") if ingredients.shots else ""
+    context["reference"] = _say_reference(words, ingredients, templates, context) if ingredients.shots else ""
     context["marks"] = say("marks") if ingredients.marks else ""
     context["standard"] = say("standard") if ingredients.standard else ""
     context["auxiliary"] = say("auxiliary") if ingredients.auxiliary else ""
@@ -139,6 +144,15 @@ def _render_words(words: Words, ingredients: Ingredients, layout: str, templates
     context["question"] = words.question or say("question")
     text = _render(templates, f"layouts/{layout}.jinja", context, words)
     return f"{text.rstrip()} {say('yes_no')}" if yes_no and layout != "vqa" else text
+
+
+def _say_reference(words: Words, ingredients: Ingredients, templates: Templates, context: dict[str, Any]) -> str:
+    """Render the sentence on the references, each of which may be so many pictures."""
+    own = {**context, "views": words.reference_views}
+    for name in ("picture", "reference"):
+        found = templates.find(name, words.domain, ingredients.wording)
+        own[name] = " ".join(_render(templates, found, own, words).split())
+    return str(own["reference"])
 
 
 def render_round(
@@ -223,6 +237,7 @@ def _context(words: Words, ingredients: Ingredients) -> dict[str, Any]:
     return {
         "nouns": dict(words.nouns),
         "shots": ingredients.shots,
+        "views": words.views,
         "reference_kind": ingredients.reference_kind,
         "with_marks": ingredients.marks,
         "with_standard": ingredients.standard,

@@ -1,6 +1,6 @@
 """Published figures of a recipe beside ours: value, interval, n, ceiling, and what differs and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,15 +9,15 @@ from rich.text import Text
 
 from vlm_eval.flow import Scalar
 from vlm_eval.reports.files import Row, write_rows
-from vlm_eval.reports.selection import read_candidates
-from vlm_eval.reports.selection_shown import show_candidates
+from vlm_eval.reports.selection import Candidates, read_candidates, selections
+from vlm_eval.reports.selection_shown import candidate_tables, show_candidates
 from vlm_eval.reports.tables import heading_text, plain_table
 from vlm_eval.runs.frame import read_frame
 from vlm_eval.runs.recipe import PublishedFigure, Selection
 from vlm_eval.runs.store import Store
 
 _PLACE = ("model", "dataset", "cell", "scorer", "variant", "statistic")
-_COUNTS = ("items", "n")
+_COUNTS = ("items", "n", "pictures")
 
 
 def beside_rows(figures: Sequence[PublishedFigure], folder: Path) -> list[Row]:
@@ -66,7 +66,7 @@ def _ours(row: Mapping[str, Scalar], column: str) -> dict[str, Scalar]:
         "high": row.get(f"{column}_high"),
         "n": counts[0] if counts else None,
         "ceiling": row.get(f"{column}_ceiling"),
-        "reason": row.get(f"{column}_reason") if row.get(column) is None else None,
+        "reason": row.get(f"{column}_note") if row.get(column) is None else None,
     }
     return {name: row[name] for name in _PLACE if row.get(name) is not None} | numbers
 
@@ -106,13 +106,10 @@ def _interval(row: Row) -> str:
 
 def show_recipe(run: Path, target: Path, console: Console, join: str | None = None) -> tuple[Path, ...]:
     """Print what a recipe asks for beside the usual tables, write it to `target`, and return the files."""
-    with Store(run) as store:
-        settings = store.get_meta("experiment") or {}
+    chosen, figures = _asked_for(run)
     written: tuple[Path, ...] = ()
-    if settings.get("selection"):
-        frame = read_frame(run, join=join)
-        written += _show_selection(frame, target, Selection.model_validate(settings["selection"]), console)
-    figures = [PublishedFigure.model_validate(one) for one in settings.get("published", ())]
+    if chosen is not None:
+        written += show_candidates(_candidates(read_frame(run, join=join), chosen), target, console)
     path = target / "beside_published.csv"
     path.unlink(missing_ok=True)
     if not figures:
@@ -123,8 +120,23 @@ def show_recipe(run: Path, target: Path, console: Console, join: str | None = No
     return (*written, write_rows(path, rows))
 
 
-def _show_selection(frame: pd.DataFrame, target: Path, chosen: Selection, console: Console) -> tuple[Path, ...]:
-    candidates = read_candidates(
-        [frame], chosen.synthetic, chosen.real, default=chosen.default, hardest=chosen.hardest
-    )
-    return show_candidates(candidates, target, console)
+def recipe_tables(run: Path, frame: pd.DataFrame) -> Iterator[RenderableType]:
+    """Draw what a recipe asks for, for a page; published figures stand beside the files in RUN/report."""
+    chosen, figures = _asked_for(run)
+    if chosen is not None:
+        candidates = _candidates(frame, chosen)
+        yield from candidate_tables(candidates, selections(candidates))
+    if figures:
+        yield beside_table(beside_rows(figures, run / "report"))
+
+
+def _asked_for(run: Path) -> tuple[Selection | None, list[PublishedFigure]]:
+    with Store(run) as store:
+        settings = store.get_meta("experiment") or {}
+    chosen = settings.get("selection")
+    figures = [PublishedFigure.model_validate(one) for one in settings.get("published", ())]
+    return Selection.model_validate(chosen) if chosen else None, figures
+
+
+def _candidates(frame: pd.DataFrame, chosen: Selection) -> Candidates:
+    return read_candidates([frame], chosen.synthetic, chosen.real, default=chosen.default, hardest=chosen.hardest)

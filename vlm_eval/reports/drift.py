@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +17,8 @@ from vlm_eval.reports.files import fields_of, write_rows
 from vlm_eval.reports.tables import heading_text, percent, plain_table
 from vlm_eval.runs.sentinels import Pass, Sentinel, answers_outside, read_sentinels
 from vlm_eval.runs.store import Store
+
+_CHANGED = "bold yellow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,36 +107,21 @@ def show_drift(folder: Path, target: Path, console: Console) -> list[Drift]:
             write_rows(path, listed)
     if sentinels:
         console.print()
-        _print(drifts, sentinels, console)
+        console.print(drift_table(drifts))
     return drifts
 
 
-def drift_facts(folder: Path) -> list[tuple[str, str]]:
-    """Tell the drift of each model in a line, for the page of a run."""
-    return [(f"Drift of {one.model}", " ".join((_counts(one), *_lines(one)))) for one in read_drifts(folder)[0]]
-
-
-def _counts(one: Drift) -> str:
-    rates = f"from {percent(one.yes_first)} to {percent(one.yes_last)} % ({_points(one.change)})"
-    return (
-        f"Of {one.items} items asked twice, {one.same_text} answers are the same and {one.verdicts_changed} "
-        f"verdicts changed; the yes-rate went {rates}."
-    )
-
-
-def _print(drifts: Sequence[Drift], sentinels: Sequence[Sentinel], console: Console) -> None:
+def drift_table(drifts: Sequence[Drift]) -> RenderableType:
+    """Draw what changed between the passes, with a sentence for each model below."""
     if not drifts:
-        console.print(Text("Sentinels: no item is answered both at the start and at the end yet."))
-        return
-    console.print(_table(drifts))
-    for drift in drifts:
-        for line in _lines(drift):
-            console.print(Text(line, style="bold" if drift.shows else ""), soft_wrap=True)
+        return Text("Sentinels: no item is answered both at the start and at the end yet.")
+    lines = [Text(line, style=_CHANGED if one.shows else "dim") for one in drifts for line in _lines(one)]
+    title = heading_text("Drift: the same items at the start and at the end of the run")
+    return Group(title, _table(drifts), *lines)
 
 
 def _table(drifts: Sequence[Drift]) -> Table:
     table = plain_table()
-    table.title = heading_text("Drift: the same items at the start and at the end of the run")
     table.add_column("model", overflow="fold")
     for heading in ("n", "same text", "verdicts changed", "yes first", "yes last", "change [95 % interval]"):
         table.add_column(heading, justify="right")

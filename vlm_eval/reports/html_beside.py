@@ -6,6 +6,8 @@ from pathlib import Path
 from markupsafe import Markup
 
 from vlm_eval.errors import InputError
+from vlm_eval.reports.beside import recipe_tables
+from vlm_eval.reports.drift import drift_table, read_drifts
 from vlm_eval.reports.failures import failure_lines
 from vlm_eval.reports.html_plain import PlainTable, plain_tables
 from vlm_eval.reports.html_read import RunData
@@ -13,6 +15,7 @@ from vlm_eval.reports.html_tables import Difference, forest
 from vlm_eval.reports.models import compare_models, comparison_notes
 from vlm_eval.reports.review_table import progress_table
 from vlm_eval.reports.scored_tables import read_scored
+from vlm_eval.reports.views_shown import read_shown
 from vlm_eval.runs.review_verdicts import read_progress
 from vlm_eval.runs.store import Store
 
@@ -34,7 +37,7 @@ class ComparedView:
 class Beside:
     """What a run's stored judgements, its reviewers and its failures say."""
 
-    tables: list[PlainTable]  # of mappings, multiple choice and score maps
+    tables: list[PlainTable]  # of mappings, multiple choice, score maps, views, time, drift and recipes
     review: list[PlainTable]  # who read how much, and how far reviewers agree; empty without a review
     failures: list[str]
 
@@ -55,12 +58,16 @@ def compared_view(run: RunData) -> list[ComparedView]:
     return views
 
 
-def read_beside(folder: Path) -> Beside:
-    """Read what stands beside the models of a run folder."""
-    with Store(folder) as store:
-        tables = list(plain_tables(read_scored(store).tables()))
+def read_beside(run: RunData) -> Beside:
+    """Read what stands beside the models of a run."""
+    with Store(run.folder) as store:
+        scored = list(read_scored(store).tables())
         failures = failure_lines(store)
-    return Beside(tables, _review(folder), failures)
+    drifts, sentinels = read_drifts(run.folder)
+    drift = [drift_table(drifts)] if sentinels else []
+    views = read_shown(run.folder, run.join).tables()
+    recipe = recipe_tables(run.folder, run.frame)
+    return Beside(list(plain_tables([*scored, *views, *drift, *recipe])), _review(run.folder), failures)
 
 
 def _review(folder: Path) -> list[PlainTable]:

@@ -9,12 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from vlm_eval.flow import Scalar
-from vlm_eval.reports import classes, cost, detection_table, human_rate
+from vlm_eval.reports import classes, cost, detection_table, human_rate, kinds
 from vlm_eval.reports.html_text import minus
 from vlm_eval.reports.info import ReportInfo
 from vlm_eval.reports.measures import CellResult
 from vlm_eval.reports.panel import Panel
 from vlm_eval.reports.score_source import makes_no_claims
+from vlm_eval.reports.tables import percent
 
 MOST_ROWS = 200
 """Rows of one table on a page; the CSV files have all."""
@@ -91,7 +92,39 @@ def panel_tables(panel: Panel, results: list[CellResult], info: ReportInfo) -> l
         if one is not None
         for table in plain_tables([one])
     ]
-    return [*found, *_cost(panel, info)]
+    return [*found, *_by_type(panel), *_cost(panel, info)]
+
+
+def _by_type(panel: Panel) -> Iterator[PlainTable]:
+    rows = list(kinds.type_rows(panel))
+    measured = {"recall": "recall [95 %]", "auroc": "AUROC [95 %]"}
+    shown = [name for name in measured if any(row.get(name) is not None for row in rows)]
+    if not shown:
+        return
+    cut = f"The first {MOST_ROWS} of {len(rows):,} rows; by_defect_type.csv has all."
+    yield PlainTable(
+        title="By type of anomaly",
+        headings=("cell", "type", "items", *(measured[name] for name in shown)),
+        numeric=(False, False, True, *(True for _ in shown)),
+        rows=tuple(
+            (str(row["cell"]), str(row["defect_type"]), str(row["items"]), *(_limits(row, name) for name in shown))
+            for row in rows[:MOST_ROWS]
+        ),
+        notes=(
+            "In percent, over the items of all classes together. AUROC: the items of one type against all normal"
+            " ones.",
+            *([cut] if len(rows) > MOST_ROWS else []),
+        ),
+    )
+
+
+def _limits(row: Mapping[str, Scalar], name: str) -> str:
+    value, low, high = (row.get(f"{name}{end}") for end in ("", "_low", "_high"))
+    if not isinstance(value, float):
+        return "–"
+    if not isinstance(low, float) or not isinstance(high, float):
+        return percent(value)
+    return f"{percent(value)} [{percent(low)}, {percent(high)}]"
 
 
 _COST = {

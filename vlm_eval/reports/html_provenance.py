@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vlm_eval.reports.drift import drift_facts
 from vlm_eval.reports.html_read import RunData
 from vlm_eval.runs.store import Store
 
@@ -66,7 +65,6 @@ def _facts(run: RunData, made: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts.append(("Generation", _listed(settings.get("generation") or {})))
     if made.get("withdrawn"):
         facts.append(("Withdrawn", f"{len(made['withdrawn'])} items serve as references and are not asked about"))
-    facts += drift_facts(run.folder)
     return [(name, text) for name, text in facts if text]
 
 

@@ -27,6 +27,7 @@ class RunData:
     meta: dict[str, Any]  # what the run recorded of itself, by name
     models: dict[str, dict[str, Any]]  # what identifies each model, by name
     experiment: str  # the resolved experiment as YAML; empty where the folder holds none
+    join: str | None = None  # another rule for views that were asked one by one than the run's own
 
 
 def read_run(folder: Path, join: str | None = None) -> RunData:
@@ -50,7 +51,7 @@ def read_run(folder: Path, join: str | None = None) -> RunData:
         }
     experiment = folder / "experiment.yaml"
     written = experiment.read_text(encoding="utf-8") if experiment.is_file() else ""
-    return RunData(folder, frame, read_info(folder, join), meta, models, written)
+    return RunData(folder, frame, read_info(folder, join), meta, models, written, join)
 
 
 def _add_categories(store: Store, frame: pd.DataFrame) -> None:

@@ -162,7 +162,7 @@ def _finish(
             toys=sorted({one.panel.model for one in numbers if is_toy(one.panel.model)}),
             left_out=left_out,
             compared=[one for run in runs for one in compared_view(run)],
-            beside=[read_beside(run.folder) for run in runs],
+            beside=[read_beside(run) for run in runs],
             agreement=html_tables.agreement_rows(payload.readings),
             data=island(payload.content(pictures, lazy=lazy)),
         )

@@ -1,5 +1,6 @@
 """The tables of embedding scorers: top-1 and top-3 beside ceiling, best constant guess and shuffled floor."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -112,10 +113,17 @@ def mapping_rows(cells: Sequence[MappedCell]) -> Iterator[Row]:
 
 
 def mapping_confusion_rows(cells: Sequence[MappedCell]) -> Iterator[Row]:
-    """Yield one row a gold label and label that occur together; the label may be "unmapped"."""
+    """Yield one row a gold label and label that occur together; the label may be "unmapped".
+
+    `share` is that of the n answers about the gold label.
+    """
     for cell in cells:
+        of_gold: Counter[str] = Counter()
+        for (gold, _), count in cell.confusion.items():
+            of_gold[gold] += count
         for (gold, label), count in sorted(cell.confusion.items()):
-            yield _place(cell) | {"gold": gold, "label": label, "answers": count}
+            shares = {"share": round(count / of_gold[gold], 6), "n": of_gold[gold]}
+            yield _place(cell) | {"gold": gold, "label": label, "answers": count} | shares
 
 
 def _place(cell: MappedCell) -> dict[str, str | int | float | bool | None]:

@@ -70,19 +70,19 @@ def read_candidates(
             )
     parts = [asks[asks["card"] == card] for card in named]
     parts[1:], scenes = _without_scenes(parts)
+    why = f" {scenes} real items were left out: the synthetic ones were made of them." if scenes else ""
     if all(part["task"].nunique() == 1 for part in parts):  # one class each is the same one, whatever its name
         parts = [part.assign(task=parts[-1]["task"].iloc[0]) for part in parts]
     names = _common(parts, "candidate")
     if len(names) < 2:
         raise InputError(
             f"There is nothing to choose from: {len(names)} candidates (a model in a cell) have scores on "
-            f"{' and '.join(named)}. Run at least two models or cells on each."
+            f"{' and '.join(named)}. Run at least two models or cells on each.{why}"
         )
     tasks = [name for name in _common(parts, "task") if all(_has_both(part, name) for part in parts)]
     if not tasks:
         raise InputError(
-            f"No object class has normal and anomalous items, with scores, in {' and '.join(named)}."
-            + (f" {scenes} real items were left out: the synthetic ones were made of them." if scenes else "")
+            f"No object class has normal and anomalous items, with scores, in {' and '.join(named)}.{why}"
         )
     tables = [_scores(part, names, tasks) for part in parts]
     judged = tables[1] if real else None
@@ -208,11 +208,12 @@ def candidate_rows(candidates: Candidates, found: Mapping[Variant, Selection]) -
 
 def statistic_rows(found: Mapping[Variant, Selection]) -> list[Row]:
     """List one row a variant and statistic, named as `metrics.selection.statistics_of` does."""
-    return [
-        {"variant": variant, "statistic": name} | dict(fields_of("value", estimate))
-        for variant, selection in found.items()
-        for name, estimate in selection.statistics.items()
-    ]
+    rows: list[Row] = []
+    for variant, selection in found.items():
+        for name, estimate in selection.statistics.items():
+            line: dict[str, Scalar] = {"variant": variant, "statistic": name, "items": estimate.items}
+            rows.append(line | fields_of("value", estimate))
+    return rows
 
 
 def task_rows(candidates: Candidates, found: Mapping[Variant, Selection]) -> list[Row]:

@@ -1,25 +1,33 @@
 """Prints a choice among candidates and writes its tables and figure."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
+from vlm_eval.metrics.selection import Selection, Variant
 from vlm_eval.reports.figures import save
 from vlm_eval.reports.files import write_rows
 from vlm_eval.reports.selection import Candidates, candidate_rows, selections, statistic_rows, task_rows
 from vlm_eval.reports.selection_table import candidates_table, notes, selection_figure, strategies_table
 
 
+def candidate_tables(candidates: Candidates, found: Mapping[Variant, Selection]) -> Iterator[RenderableType]:
+    """Draw which candidate to take and what the choice is worth."""
+    yield candidates_table(candidates, found)
+    for variant, selection in found.items():
+        yield strategies_table(selection, variant)
+    for note in notes(candidates, found):
+        yield Text(note, style="dim")
+
+
 def show_candidates(candidates: Candidates, target: Path, console: Console) -> tuple[Path, ...]:
     """Print which candidate to take and what the choice is worth; return the files written to `target`."""
     found = selections(candidates)
     console.print()
-    console.print(candidates_table(candidates, found))
-    for variant, selection in found.items():
-        console.print(strategies_table(selection, variant))
-    for note in notes(candidates, found):
-        console.print(Text(note, style="dim"))
+    for table in candidate_tables(candidates, found):
+        console.print(table)
     target.mkdir(parents=True, exist_ok=True)
     written = [write_rows(target / "selection_candidates.csv", candidate_rows(candidates, found))]
     if found:

@@ -38,7 +38,11 @@ class Nearest:
 
 
 def find_nearest(
-    samples: Sequence[Sample], pools: Mapping[tuple[str, str], Sequence[Path]], shots: int, describe: "Describer"
+    samples: Sequence[Sample],
+    pools: Mapping[tuple[str, str], Sequence[Path]],
+    shots: int,
+    describe: "Describer",
+    clusters: Mapping[Path, str],
 ) -> Nearest:
     """Order the normal pictures of each sample's class by their distance to its own picture.
 
@@ -47,10 +51,11 @@ def find_nearest(
         pools: normal pictures by (card, object class), in the order that decides between equals.
         shots: how many are wanted.
         describe: turns views into descriptors.
+        clusters: of the normal pictures (patient, object).
 
     Returns:
-        For each sample the nearest pictures that are not the very picture asked about. A sample that cannot be
-        read has the first of its pool: it fails when it is asked.
+        For each sample the nearest pictures of other clusters that are not the very picture asked about. A sample
+        that cannot be read has the first of its pool: it fails when it is asked.
     """
     recipes = {(sample.card, sample.object_class, _own(sample)): None for sample in samples}
     described = {
@@ -62,7 +67,9 @@ def find_nearest(
     for sample in samples:
         pool = described[sample.card, sample.object_class, _own(sample)]
         same = file_digest(sample.sources[0])
-        usable = [path for path in pool if same is None or digests[path] != same]
+        usable = [
+            path for path in pool if clusters.get(path) != sample.group and (same is None or digests[path] != same)
+        ]
         views = [view for path in sample.sources for view in open_views(path, "query", sample.recipe)]
         found[sample.id] = tuple(_ordered(describe(views), usable, pool)[:shots])
     lost = [

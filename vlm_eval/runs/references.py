@@ -84,7 +84,8 @@ def nearest_of(
         if experiment.support is None:
             found = choose_support(dataset.samples, "train", experiment.reference_seed)
             pools |= {(dataset.card.name, name): paths for name, paths in found.by_class.items()}
-    nearest = find_nearest(samples, pools, shots, open_describer())
+    clusters = {path: one.group for dataset in loaded for one in dataset.samples for path in one.sources}
+    nearest = find_nearest(samples, pools, shots, open_describer(), clusters)
     _refuse_few(samples, nearest, shots)
     return nearest
 

@@ -42,4 +42,3 @@ def with_region(folder: Path, row: int, sample: Sample) -> Sample:
     """Return a sample whose gold mask is the run folder's own copy, where there is one."""
     path = region_path(folder, row)
     return replace(sample, gold=replace(sample.gold, masks=(path,))) if path.exists() else sample
-

@@ -11,6 +11,12 @@ from vlm_eval.data.schema import Card
 from vlm_eval.synthetic.records import ITEMS, LOG, Record, write_lines, write_text
 from vlm_eval.synthetic.settings import Interpolation, Synthesis
 
+CONTEXT_QUESTION = (
+    "A context-dependent anomaly is an object that is anomalous based only on the context in which it is found. "
+    "What object is the context-dependent anomaly in this scene?"
+)
+"""As the study of context-dependent anomalies asks (seed 000, section 4.5), in the layout vqa."""
+
 METADATA = ("kind", "scene", "target", "variant", "window")
 
 
@@ -87,6 +93,8 @@ def _content(
     if source is not None:
         classes = {name: text.model_dump(exclude_unset=True, mode="json") for name, text in source.classes.items()}
     targets = sorted({record.target for record in records if record.kind == "anomaly"})
+    if settings.generator == "context":
+        common["question"] = CONTEXT_QUESTION
     # What the scenes' own card calls the defects of its real items need not be what was put in.
     defects = {**common.pop("defects", {})}
     known = {str((entry or {}).get("name") or key.replace("_", " ")): entry for key, entry in defects.items()}

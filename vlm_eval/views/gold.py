@@ -148,7 +148,7 @@ def read_mask(path: Path) -> Mask:
 
 
 def _of_picture(sample: Sample) -> Mask:
-    """Return the region in the upright picture: boxes lie in it, a mask in it or in the pixels as they are stored."""
+    """Return the region in the upright picture: boxes lie in it, a mask in it or in the pixels as stored."""
     if sample.gold.masks:
         parts = [read_mask(path) for path in sample.gold.masks]
         if len({part.shape for part in parts}) > 1:
@@ -160,8 +160,8 @@ def _of_picture(sample: Sample) -> Mask:
     for box in sample.gold.boxes:
         if stored != size and (box.right > size[0] + 1 or box.bottom > size[1] + 1):
             raise BadInputError(
-                f"a box reaches to {box.right:g}, {box.bottom:g}, but the picture is {size[0]} x {size[1]} pixels once "
-                "it is turned upright by its EXIF data. State boxes in the upright picture."
+                f"a box reaches to {box.right:g}, {box.bottom:g}, but the picture is {size[0]} x {size[1]} pixels "
+                "once it is turned upright by its EXIF data. State boxes in the upright picture."
             )
         pen.rectangle((box.left, box.top, max(box.left, box.right - 1), max(box.top, box.bottom - 1)), fill=1)
     return np.asarray(region)

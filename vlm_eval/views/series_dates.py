@@ -40,9 +40,7 @@ def _other_dates(column: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
     import pandas as pd
 
     text = column.astype("string")
-    stamps = pd.to_datetime(
-        column, utc=True, errors="coerce", format="mixed", dayfirst=_is_day_first(text, name)
-    )
+    stamps = pd.to_datetime(column, utc=True, errors="coerce", format="mixed", dayfirst=_is_day_first(text, name))
     broken = stamps.isna() & column.notna()
     if broken.any():
         words = broken & pd.to_numeric(column, errors="coerce").isna()
@@ -66,7 +64,7 @@ def _is_day_first(text: "pd.Series[Any]", name: str) -> bool:
     if first.any() == second.any():
         why = "where the month stands first and where second" if first.any() else "where day and month look alike"
         raise BadInputError(
-            f"has dates such as {text[parts.index[0]]!r} in the column {name!r}, {why}, so their order is not known. "
-            f"{_REMEDY}"
+            f"has dates such as {text[parts.index[0]]!r} in the column {name!r}, {why}, so their order is "
+            f"not known. {_REMEDY}"
         )
     return bool(first.any())

@@ -25,8 +25,8 @@ ENDINGS = (".csv", ".npy", ".npz", ".parquet", ".tsv", ".txt")
 TIME_NAMES = ("timestamp", "time", "datetime", "date", "day", "month", "year", "t", "x")
 GOLD_NAMES = frozenset(
     {
-        "anomalous", "anomaly", "anomalies", "changepoint", "is_anomalous", "is_anomaly", "is_outlier", "label", "labels",
-        "outlier",
+        "anomalous", "anomaly", "anomalies", "changepoint", "is_anomalous", "is_anomaly", "is_outlier", "label",
+        "labels", "outlier",
     }
 )  # fmt: skip
 """Columns that are drawn only where `values` names them: a picture must not show what is asked about."""
@@ -145,8 +145,8 @@ def _value_names(table: "pd.DataFrame", time_name: str, stated: str) -> Sequence
     ]
     if gold := [name for name in names if name.lower() in GOLD_NAMES]:
         raise BadInputError(
-            f"has the column {gold[0]!r}, which looks like the label and would be drawn. Name the columns to draw as "
-            "`values`."
+            f"has the column {gold[0]!r}, which looks like the label and would be drawn. Name the columns to draw "
+            "as `values`."
         )
     if not names:
         raise BadInputError(f"has no column of numbers beside the time; it has {', '.join(table.columns[:20])}.")
