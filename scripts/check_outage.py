@@ -82,6 +82,9 @@ class Outage:
             self.gone_at = time.monotonic()
             threading.Timer(self._seconds, self._come_back).start()
 
+    def stopping(self) -> None:
+        """Ignore."""
+
     def _come_back(self) -> None:
         self._revive()
         self.back_at = time.monotonic()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -44,6 +45,30 @@ def test_a_dry_run_prices_what_is_missing(parts, tmp_path):
     prices.write_text("gpt-4o: {input: 2.5, output: 10}\n")
     result = call("run", "--dataset", parts, "--model", "openai:gpt-4o", "--dry-run", "--prices", prices)
     assert "up to $0.04" in result.output
+
+
+def test_the_tables_tell_dollars_by_the_price_file_of_the_run(parts, tmp_path):
+    prices, out = tmp_path / "prices.yaml", tmp_path / "run"
+    prices.write_text("coin: {input: 2.5, output: 10}\n")
+    told = []
+    for command in (("run", "--dataset", parts, "--model", "scripted:coin", "--out", out), ("report", out)):
+        result = call(*command, "--prices", prices)
+        assert result.exit_code == 0, result.output
+        told.append(pd.read_csv(out / "report" / "cost.csv")["dollars"])
+        (out / "report" / "cost.csv").unlink()
+    assert (told[0] > 0).all()
+    assert told[0].equals(told[1])
+    prices.write_text("gpt-4o: {input: 2.5, output: 10}\n")
+    assert "prices none of the models" in str(call("report", out, "--prices", prices).exception)
+
+
+def test_a_page_and_further_formats_are_both_written(parts, tmp_path):
+    out = tmp_path / "run"
+    call("run", "--dataset", parts, "--model", "scripted:coin", "--out", out)
+    result = call("report", out, "--html", tmp_path / "page.html", "--format", "json")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "page.html").is_file()
+    assert (out / "report" / "ablation.json").is_file()
 
 
 def test_local_only_refuses_a_remote_model(parts, tmp_path):
@@ -170,6 +195,14 @@ def test_a_card_is_shown_as_prose_and_as_the_file_that_it_is():
     assert "number of tweets" in shown.output and "VLM_EVAL_NAB" in shown.output
     written = call("datasets", "show", "nab", "--yaml")
     assert written.output.startswith("name: nab\n") and "# NAB's probationary period" in written.output
+
+
+def test_a_card_that_says_where_its_data_lie_is_shown_so(tmp_path):
+    (tmp_path / "bolts.yaml").write_text(
+        "name: bolts\ntitle: Bolts\nlicence: own\nreader: folders\nroot: ../bolts\n"
+    )
+    shown = " ".join(call("datasets", "show", "bolts", "--datasets", tmp_path).output.split())
+    assert "lies in" in shown and "or where --root or VLM_EVAL_BOLTS says" in shown and "then --root" not in shown
 
 
 def test_a_check_names_a_broken_file_once_and_counts_in_good_english(parts):

@@ -282,3 +282,20 @@ def test_an_item_of_several_pictures_is_not_spoken_of_as_one_image(domain, level
     prompt = render_prompt(sample(domain=domain, recipe=tiles, nouns=nouns, references=references), level, shots)
     assert len(prompt.views) == 4 * (shots + 1)
     assert said in prompt.text
+
+
+def test_control_wordings_speak_of_video_frames_in_the_plural():
+    frames = sample(domain="pedestrian")
+    said = {
+        wording: render_prompt(frames, Ingredients(wording=wording)).text
+        for wording in ("confirm-defective", "confirm-fine", "yes-or-no", "no-or-yes")
+    }
+    assert "the video frames contain anomalies" in said["confirm-defective"]
+    assert (
+        "the video frames are free of anomalies" in said["confirm-fine"]
+        and "If they are not" in said["confirm-fine"]
+    )
+    assert "the video frames contain anomalies" in said["yes-or-no"] and "contain " in said["no-or-yes"]
+    assert "the image contains" in render_prompt(sample(), Ingredients(wording="yes-or-no")).text
+    marked = render_prompt(frames, Ingredients(marks=True)).text
+    assert "The first video frames need to be inspected. The second video frames contain their" in marked

@@ -15,7 +15,7 @@ from rich.text import Text
 from vlm_eval.backends.patch_nn import PatchNearestNeighbour
 from vlm_eval.backends.registry import open_backend
 from vlm_eval.flow import Failure
-from vlm_eval.reports import write
+from vlm_eval.reports import kinds, write
 from vlm_eval.reports.bounds import best_cells
 from vlm_eval.reports.exports import export
 from vlm_eval.reports.html_maps import draw_map, read_maps
@@ -229,6 +229,18 @@ def test_a_table_of_the_terminal_becomes_one_of_the_page():
     assert first.rows == (("task+class+standard", "−0.25 [−1.0, level-2]"), ("task", "–"))
     assert first.notes == ("Note.",)
     assert (second.title, second.rows) == ("Next", ())
+
+
+def test_types_of_anomaly_stand_on_the_page_as_in_their_file(frame_of, info):
+    (panel,) = read_panels(frame_of(cells=info["cells"][:2], per_class=5), [])
+    results = [measure(panel, cell) for cell in panel.cells]
+    (table,) = [one for one in panel_tables(panel, results, info) if one.title == "By type of anomaly"]
+    filed = [row for row in kinds.type_rows(panel)]
+    assert [row[:3] for row in table.rows] == [
+        (row["cell"], row["defect_type"], str(row["items"])) for row in filed
+    ]
+    assert table.headings[3] == "recall [95 %]"
+    assert table.rows[0][3].startswith(f"{100 * filed[0]['recall']:.0f} [")
 
 
 def test_cost_is_told_by_cell_as_numpy_counts_quantiles(frame_of, fail_asks, info):

@@ -178,7 +178,7 @@ def test_a_run_without_any_answer_is_a_page_that_says_why(run_of, tmp_path):
     folder = run_of(lambda number: Failure("unsupported", "no <i>pictures</i>"), "failed")
     text = write_page([folder], tmp_path / "page.html").path.read_text()
     assert "Nothing can be said of its accuracy: no item has an answer." in text
-    assert "22 requests failed (22 unsupported)" in text
+    assert "22 questions failed (22 unsupported)" in text
     assert not re.search(r"\bnan\b", re.sub(r"<script.*?</script>", "", text, flags=re.S), re.I)
 
 
@@ -200,7 +200,7 @@ def test_the_summary_counts_what_makes_no_claim_and_what_failed(frame_of, fail_a
     text = dict(summary(read_numbers(panel, info, run=0, folder=tmp_path, number=0)))
     silent = int((frame["verdict"].isna() & (frame["status"] == "answered")).sum())
     assert f"{silent} of {len(frame) - 7} answers make no claim" in text["Unanswered"]
-    assert "7 requests failed (7 timeout)" in text["Unanswered"]
+    assert "7 questions failed (7 timeout)" in text["Unanswered"]
     assert "a pocket model of a few megabytes" in text["Toy"]
 
 

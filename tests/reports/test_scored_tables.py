@@ -4,6 +4,7 @@ import csv
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -96,6 +97,9 @@ def test_the_confusion_has_a_column_for_what_was_not_mapped(run):
     assert rows["crack", "dent"] == 1
     assert rows["(no gold label)", "unmapped"] == 1
     assert sum(rows.values()) == 6
+    table = pd.read_csv(folder / "report" / "mapping_confusion.csv")
+    assert table.groupby("gold")["share"].sum().to_list() == pytest.approx([1] * table["gold"].nunique(), abs=1e-5)
+    assert (table["share"] == (table["answers"] / table["n"]).round(6)).all()
 
 
 def test_only_descriptions_on_both_sides_are_the_study_s_protocol(run):

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from vlm_eval.cli.main import app
 from vlm_eval.errors import InputError
 from vlm_eval.reports.selection import candidate_rows, read_candidates, selections, statistic_rows, task_rows
+from vlm_eval.reports.selection_shown import show_candidates
 from vlm_eval.reports.selection_table import candidates_table, notes, selection_figure, strategies_table
 
 
@@ -94,6 +95,21 @@ def test_a_real_set_of_nothing_but_scenes_says_why_there_is_no_task(frames):
     real = frames[1].assign(group=groups[0])
     with pytest.raises(InputError, match=r"\d+ real items were left out: the synthetic ones were made of them"):
         read_candidates([made, real], "made", "demo")
+
+
+def test_where_every_class_has_one_kind_of_anomaly_the_variants_are_told_once(frames, tmp_path):
+    console = Console(width=100, record=True, color_system=None)
+    show_candidates(read_candidates(frames, "made", "demo"), tmp_path, console)
+    assert "one-vs-one average, percent" in console.export_text()
+    single = [frame.assign(defect_type=frame["object_class"] + " defect") for frame in frames]
+    candidates = read_candidates(single, "made", "demo")
+    show_candidates(candidates, tmp_path, console)
+    text = console.export_text()
+    assert "one-vs-one average, percent" not in text and "one kind of anomaly" in text
+    table = pd.read_csv(tmp_path / "selection_statistics.csv").pivot(
+        index="statistic", columns="variant", values="value"
+    )
+    assert (table["rest"] == table["average"]).all() and (table["rest"] == table["closest"]).all()
 
 
 def test_one_class_can_be_looked_at_alone(frames):

@@ -12,6 +12,8 @@ from rich.console import Console
 
 from vlm_eval.backends.scripted import ScriptedBackend
 from vlm_eval.flow import Answer, YesNo
+from vlm_eval.reports.html_beside import read_beside
+from vlm_eval.reports.html_read import read_run
 from vlm_eval.reports.views_shown import show_views
 from vlm_eval.runs.experiment import parse_experiment
 from vlm_eval.runs.judging import rescore
@@ -76,6 +78,10 @@ def test_frames_asked_one_by_one_rank_their_parts_of_the_clips(ucsd, tmp_path):
     )  # two windows of twenty frames a clip, two frames a window: ten frames each
     names, text = shown(run, tmp_path / "report")
     assert names == ["views.csv", "timeline.csv"] and "Along time" in text and "1 of 2" in text
+    page = {one.title.split(":")[0]: one for one in read_beside(read_run(run)).tables}
+    assert list(page) == ["By number of views", "Along time"]
+    assert page["By number of views"].headings == ("cell", "1 of 2", "2 of 2")
+    assert page["Along time"].rows[0][1] == f"{CLIPS - 1}/{CLIPS}"
     (line,) = pd.read_csv(tmp_path / "report" / "timeline.csv").to_dict("records")
     score = np.repeat(levels[:, 5::10], 10, axis=1)
     ranked = [(truth[clip], score[clip]) for clip in range(CLIPS - 1)]

@@ -195,9 +195,11 @@ def test_items_of_one_picture_have_one_view_and_the_forecast_says_that_nothing_i
     assert any("join: any changes nothing, as every item is one picture" in note for note in notes)
 
 
-def test_marks_belong_to_one_picture_and_are_refused_with_several_views(plates):
+@pytest.mark.parametrize("join", ["any", "joint"])
+def test_marks_belong_to_one_picture_and_are_refused_with_several_views(plates, join):
+    """Each tile would have a mark 1 of its own, and gold marks would be those of the first tile."""
     with pytest.raises(InputError, match="several views, and marks belong to one picture"):
-        plan_of(plates, marks="grid", grid={"marks": [1]})
+        plan_of(plates, marks="grid", grid={"marks": [1]}, join=join)
 
 
 def test_a_rule_that_does_not_exist_names_those_that_do(plates):

@@ -16,7 +16,7 @@ from vlm_eval.runs.experiment import parse_experiment
 from vlm_eval.runs.frame import read_frame
 from vlm_eval.runs.lock import run_lock
 from vlm_eval.runs.plan import make_plan
-from vlm_eval.runs.runner import execute
+from vlm_eval.runs.runner import Silent, StopFlag, execute
 from vlm_eval.runs.store import Store
 
 
@@ -217,3 +217,20 @@ def test_a_report_can_be_read_while_the_run_goes_on(parts, tmp_path):
     execute(plan, tmp_path / "run", open_with=lambda spec, scratch: backend)
     assert (seen[0]["status"] == "answered").sum() == 9
     assert (seen[0]["status"] == "open").sum() >= 13
+
+
+def test_the_first_interrupt_is_told_and_the_second_one_raises():
+    class Watch(Silent):
+        told = 0
+
+        def stopping(self):
+            self.told += 1
+
+    watch = Watch()
+    stop = StopFlag(watch)
+    with stop.on_interrupt():
+        signal.raise_signal(signal.SIGINT)
+        assert stop.event.is_set() and watch.told == 1
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert watch.told == 1

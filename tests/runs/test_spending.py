@@ -8,7 +8,7 @@ from vlm_eval.flow import Answer, Capabilities, Failure
 from vlm_eval.runs.experiment import parse_experiment
 from vlm_eval.runs.plan import make_plan
 from vlm_eval.runs.runner import execute
-from vlm_eval.runs.spending import stored_cost
+from vlm_eval.runs.spending import stored_cost, stored_prices
 from vlm_eval.runs.store import Store
 
 PRICES = Prices.model_validate({"scripted:no": {"input": 0, "output": 1000}})  # a dollar a thousand tokens out
@@ -43,6 +43,13 @@ def run(parts, tmp_path):
 
 def said(**more):
     return Answer("No.", prompt_tokens=10, completion_tokens=2, **more)
+
+
+@pytest.mark.parametrize("name", ["scripted:no", "no"])
+def test_a_model_is_priced_by_its_name_or_its_checkpoint(run, tmp_path, name):
+    run(said())
+    prices = Prices.model_validate({name: {"input": 1, "output": 2}, "another": {"input": 3, "output": 4}})
+    assert stored_prices(tmp_path / "run", prices) == {"scripted:no": (1, 2)}
 
 
 def test_an_answer_costs_its_tokens(run):

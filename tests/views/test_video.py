@@ -178,6 +178,23 @@ def test_pixels_that_are_not_square_are_stretched(tmp_path) -> None:
     assert view.size == (128, 48) == Image.open(io.BytesIO(view.read())).size
 
 
+def test_at_a_rate_that_varies_the_frame_is_the_one_that_is_seen_at_that_time(tmp_path) -> None:
+    """Ten quick frames, ten slow ones, then quick ones again; numbers by the mean rate would miss."""
+    starts = [*range(0, 400, 40), *range(400, 5400, 500), *range(5400, 6600, 40)]
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for number, start in enumerate(starts):
+            one = av.VideoFrame.from_image(frame(number))
+            one.pts, one.time_base = start, Fraction(1, 1000)
+            container.mux(stream.encode(one))
+        container.mux(stream.encode())
+    times = [0, 0.05, 0.395, 0.41, 0.85, 0.95, 3.39, 3.41, 5.39, 5.41, 6.1]
+    seen = [max(number for number, start in enumerate(starts) if start <= 1000 * time) for time in times]
+    assert show(tmp_path / "a.mp4", times=", ".join(map(str, times))) == seen
+
+
 @pytest.mark.parametrize("rate", [10, 25, 30000 / 1001])
 def test_a_frame_is_found_by_the_time_at_which_it_begins(rate) -> None:
     for number in range(500):

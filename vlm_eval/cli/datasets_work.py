@@ -52,7 +52,11 @@ def _grid(rows: Sequence[tuple[str, str]]) -> Table:
 def _facts(card: Card) -> list[tuple[str, str]]:
     told = (
         ("get it", card.obtain),
-        ("then", f"--root FOLDER, or set {card.root_variable}"),
+        (
+            "lies in",
+            card.root and f"{card.root}, or where --root or {card.root_variable} says",
+        ),
+        ("then", None if card.root else f"--root FOLDER, or set {card.root_variable}"),
         ("licence", card.licence),
         ("caveat", card.caveat),
         ("not verified", card.unverified),

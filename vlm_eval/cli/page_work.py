@@ -16,6 +16,7 @@ from vlm_eval.reports.whole import show_report
 from vlm_eval.runs.frame import read_frame
 from vlm_eval.runs.human import read_human
 from vlm_eval.runs.review_verdicts import read_reviews
+from vlm_eval.runs.spending import stored_prices
 
 
 def read_extra(
@@ -29,7 +30,7 @@ def read_extra(
     """Read the files that a report takes beside its runs; return them with those settings that were given."""
     extra = {name: value for name, value in settings.items() if value is not None}
     if prices is not None:
-        extra["prices"] = {name: (price.input, price.output) for name, price in read_prices(prices).root.items()}
+        extra["prices"] = _prices(runs, prices)
     if published is not None:
         extra["published"] = read_published(published)
     if human is not None:
@@ -39,6 +40,17 @@ def read_extra(
         frame = read_frame(runs[0], join=extra.get("join"))
         extra["human"] = read_reviews(runs[0]) if reviewed else read_human(human, frame)
     return extra
+
+
+def _prices(runs: Sequence[Path], path: Path) -> dict[str, tuple[float, float]]:
+    read = read_prices(path)
+    found = {name: price for run in runs for name, price in stored_prices(run, read).items()}
+    if not found:
+        raise ExperimentError(
+            f"{path} prices none of the models of {', '.join(map(str, runs))}; it names {', '.join(read.root)}. "
+            "Add a line for a model as it was asked for, like 'openai:gpt-4o', or its checkpoint."
+        )
+    return found
 
 
 def show_pages(runs: Sequence[Path], html: Path | None, folder: Path | None, extra: dict[str, Any]) -> None:
@@ -52,7 +64,7 @@ def show_pages(runs: Sequence[Path], html: Path | None, folder: Path | None, ext
             console.print(Text(text))
         for note in page.left_out:
             console.print(Text(f"Note: {note}", style="yellow"))
-        size = f"({page.size / 1e6:.1f} MB, {page.answers:,} answers)"
+        size = f"({page.size / 1e6:.1f} MB, {page.answers:,} questions)"
         console.print(Text.assemble("Page: ", (str(page.path), "bold"), f" {size}"), soft_wrap=True)
 
 

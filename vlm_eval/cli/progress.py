@@ -72,6 +72,11 @@ class ProgressBar:
         cost = self._cost()
         self.progress.update(self._task[name], advance=1, answered=tally[0], failed=tally[1], cost=cost)  # type: ignore[arg-type]
 
+    def stopping(self) -> None:
+        """Say what the first Ctrl-C does, as what is in flight may take minutes."""
+        said = "Stopping: what is in flight is waited for. Ctrl-C again leaves it; what is answered is kept."
+        self.console.print(Text(said, style="yellow"))
+
     def _cost(self) -> str | None:
         """Return what the run folder has cost, of how much; None where no price is known."""
         budget = self._budget

@@ -19,7 +19,7 @@ from vlm_eval.runs.forecast import Forecast, forecast
 from vlm_eval.runs.plan import Plan, make_plan
 from vlm_eval.runs.runner import OpenBackend, RunResult, execute
 from vlm_eval.runs.shard import parse_shard
-from vlm_eval.runs.spending import open_budget
+from vlm_eval.runs.spending import open_budget, stored_prices
 
 
 def run_experiment(
@@ -50,7 +50,7 @@ def run_experiment(
     with opening as open_with, ProgressBar(console, budget) as bar:
         result = execute(plan, folder, listener=bar, open_with=open_with, budget=budget)
     if result.answered:
-        show_report(folder)
+        show_report(folder, extra={"prices": stored_prices(folder, budget.prices)} if budget.prices else None)
     else:
         show_failures(folder, None, console)
     _say_how_it_ended(result, folder, console)

@@ -67,11 +67,16 @@ def flips_table(pairs: Sequence[Pair]) -> RenderableType | None:
     for pair, sample in flipped[:MOST_FLIPS]:
         asks = pair.panel.asks[pair.panel.asks["sample_id"] == sample]
         gold = "anomalous" if asks["gold"].iloc[0] == "yes" else "normal"
-        table.add_row(Text(sample), gold, *(Text(_said(asks, side)) for side in (FIRST, SECOND)))
+        table.add_row(Text(_printable(sample)), gold, *(Text(_said(asks, side)) for side in (FIRST, SECOND)))
     shown = min(len(flipped), MOST_FLIPS)
     return Group(heading_text(f"Flipped items ({shown} of {len(flipped)}; --html FILE shows all)"), table)
 
 
 def _said(asks: pd.DataFrame, side: str) -> str:
-    text = " ".join(str(asks[asks["cell"] == side]["text"].iloc[0]).split())
+    text = _printable(" ".join(str(asks[asks["cell"] == side]["text"].iloc[0]).split()))
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _printable(text: str) -> str:
+    """Replace what would steer the terminal: escape sequences, overrides of the direction of writing."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -188,9 +188,9 @@ def _unanswered(numbers: Numbers) -> str:
             f"{sum(silent.values()):,} of {answers:,} answers make no claim ({_listed(silent)}): counted as wrong."
         )
     if failed:
-        text += f" {sum(failed.values()):,} requests failed ({_listed(failed)}): missing, never wrong."
+        text += f" {sum(failed.values()):,} questions failed ({_listed(failed)}): missing, never wrong."
     elif answers:
-        text += " No request failed."
+        text += " No question failed."
     if counts["open"]:
         text += f" {counts['open']:,} questions have no outcome yet: the run is not finished."
     return text.strip()
@@ -217,5 +217,5 @@ def _cost(numbers: Numbers) -> str:
         parts.append(f"{read:,.0f} tokens in and {written:,.0f} out")
         price = numbers.info.get("prices", {}).get(numbers.panel.model)
         if price is not None:
-            parts.append(f"${(read * price[0] + written * price[1]) / 1e6:,.2f}")
+            parts.append(f"${(read * price[0] + written * price[1]) / 1e6:,.2f} for these answers alone")
     return f"{', '.join(parts)}." if parts else "Neither time nor tokens were recorded."

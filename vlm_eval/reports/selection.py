@@ -176,6 +176,17 @@ def selections(candidates: Candidates) -> Mapping[Variant, Selection]:
     return {variant: select(*pair, variant, default=default, hardest=hardest) for variant in VARIANTS}
 
 
+def one_kind(candidates: Candidates) -> bool:
+    """Tell whether every task has one kind of anomaly on both sides, so that the variants are the same."""
+    scored = [candidates.synthetic] + ([] if candidates.real is None else [candidates.real])
+    for items in (one.items for one in scored):
+        wrong = items.gold == 1
+        kinds = np.unique(np.stack([items.task[wrong], items.kind[wrong]]), axis=1)
+        if kinds.shape[1] > len(candidates.tasks):
+            return False
+    return True
+
+
 def synthetic_means(candidates: Candidates, variant: Variant = "rest") -> FloatArray:
     """Return the mean AUROC over tasks of every candidate on the synthetic items."""
     means: FloatArray = areas(candidates.synthetic.items, variant, candidates.hardest).mean(axis=1)

@@ -82,6 +82,8 @@ def notes(candidates: Candidates, found: Mapping[Variant, Selection]) -> list[st
         f"{kept}. AUROC: mean over tasks, chosen task by task; regret: of one candidate for all tasks, against "
         "the best. Intervals: resampled clusters, the tasks fixed."
     )
+    if len(found) == 1:
+        lines.append("Every class has one kind of anomaly, so the one-vs-one figures are the same.")
     if candidates.scenes:
         lines.append(
             f"Left out of the real set: {candidates.scenes} items of which the synthetic pictures were made."

@@ -144,8 +144,8 @@ def _table(title: str, rows: Sequence[TimelineRow]) -> RenderableType:
     notes = [
         "Moments ranked by the scores of the windows or frames that show them, weighted by time: a count of "
         "readings or frames where their rate is constant. First the mean over the n series or clips (of all) that "
-        f"have both normal and anomalous time, then all pooled. {share} % of all time is anomalous: chance for the "
-        "pooled AUPR."
+        f"have both normal and anomalous time, then all pooled. {share} % of all time is anomalous: chance for "
+        "the pooled AUPR."
     ]
     notes += dict.fromkeys(
         f"{heading}: {row.measures[name].reason}."

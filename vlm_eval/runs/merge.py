@@ -45,6 +45,7 @@ def merge_runs(sources: Sequence[Path], out: Path) -> Merged:
     if partial.exists():
         shutil.rmtree(partial)  # of a merge that was killed
     with ExitStack() as locks:
+        locks.callback(shutil.rmtree, partial, ignore_errors=True)  # of a merge that is refused
         for source in sources:
             if not database_path(source).is_file():
                 raise RunFolderError(f"{source} is not a run folder: it holds no run.sqlite.")
@@ -60,9 +61,9 @@ def merge_runs(sources: Sequence[Path], out: Path) -> Merged:
                 _copy_files(source, partial)
             notes = _finish(store, sources)
             tally = store.tally()
-    if out.is_dir():
-        out.rmdir()
-    partial.rename(out)
+        if out.is_dir():
+            out.rmdir()
+        partial.rename(out)
     answered = sum(count for (_, kind), count in tally.items() if kind == "answer")
     waiting = sum(count for (_, kind), count in tally.items() if is_open(kind))
     return Merged(answered, sum(tally.values()) - answered - waiting, waiting, repeated, tuple(notes))

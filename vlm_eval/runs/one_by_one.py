@@ -39,13 +39,21 @@ def views_shown(join: str, sample: Sample) -> int:
 
 
 def join_problems(plan: "Plan") -> list[str]:
-    """Say where views cannot be asked about one by one: marks are chosen, and gold, on the first view alone."""
-    if plan.experiment.join == JOINT or not any(cell.ingredients.marks for cell in plan.cells):
+    """Say where marks would be numbered in several views: they are chosen, and gold, on the first view alone.
+
+    Frames of a video may be shown with marks in one prompt, for its gold tells no place.
+    """
+    if not any(cell.ingredients.marks for cell in plan.cells):
         return []
-    cards = {sample.card: None for sample in plan.samples if count_query_views(sample) > 1}
+    alone = plan.experiment.join != JOINT
+    cards = {
+        sample.card: None
+        for sample in plan.samples
+        if count_query_views(sample) > 1 and (alone or (sample.marking and sample.modality != "video"))
+    }
     return [
-        f"{card}: its items have several views, and marks belong to one picture. Leave the marks out, or ask "
-        "jointly (join: joint)."
+        f"{card}: its items have several views, and marks belong to one picture. Leave the marks out, or show one "
+        "picture (no tiles, windows 1, or layout: sheet)."
         for card in cards
     ]
 

@@ -50,6 +50,10 @@ class Listener(Protocol):
         """Hear of each outcome, after it was stored."""
         ...
 
+    def stopping(self) -> None:
+        """Hear that nothing more is asked, and that what is in flight is waited for."""
+        ...
+
 
 class Silent:
     """A listener that ignores everything."""
@@ -61,6 +65,9 @@ class Silent:
         """Ignore."""
 
     def arrived(self, name: str, outcome: Outcome) -> None:
+        """Ignore."""
+
+    def stopping(self) -> None:
         """Ignore."""
 
 
@@ -78,8 +85,9 @@ class RunResult:
 class StopFlag:
     """Set by the first Ctrl-C: no new request is pulled, what is in flight is drained. The second interrupts."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Listener) -> None:
         self.event = threading.Event()
+        self._watch = watch
 
     @contextmanager
     def on_interrupt(self) -> Iterator[None]:
@@ -97,6 +105,7 @@ class StopFlag:
         if self.event.is_set():
             raise KeyboardInterrupt
         self.event.set()
+        self._watch.stopping()
 
 
 def execute(
@@ -121,7 +130,7 @@ def execute(
         InputError: a backend cannot be built from what was asked for.
     """
     watch = listener or Silent()
-    stop = StopFlag()
+    stop = StopFlag(watch)
     if open_with is open_backend:
         problems = check_models(plan)
         if problems:

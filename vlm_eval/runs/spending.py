@@ -6,13 +6,14 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from vlm_eval.backends.budget import Budget
-from vlm_eval.backends.prices import read_prices
-from vlm_eval.flow import Answer, BackendSpec, Failure, Generation, Outcome, Request
+from vlm_eval.backends.prices import Prices, read_prices
+from vlm_eval.flow import Answer, BackendSpec, Failure, Generation, Model, Outcome, Request
 from vlm_eval.runs.plan import Plan
 from vlm_eval.runs.store import Store
 
 _GENERATION = TypeAdapter(Generation)
 _ANSWER = TypeAdapter(Answer)
+_MODEL = TypeAdapter(Model)
 _FAILURE = TypeAdapter(Failure)
 _LOST = "coalesce(json_extract(outcome.data, '$.lost'), 0)"
 _COUNTED = (
@@ -43,6 +44,17 @@ def set_limits(
     budget = Budget(read_prices(prices) if prices else None, max_cost, max_minutes)
     budget.check(specs)
     return budget
+
+
+def stored_prices(folder: Path, prices: Prices) -> dict[str, tuple[float, float]]:
+    """Return input and output prices of the models of a run folder, by the name that reports call them.
+
+    Models that the price file does not name are left out.
+    """
+    with Store(folder) as store:
+        specs = store.connection.execute("SELECT name, spec FROM model").fetchall()
+    found = {name: prices.root.get(name) or prices.of(_MODEL.validate_json(spec)) for name, spec in specs}
+    return {name: (price.input, price.output) for name, price in found.items() if price is not None}
 
 
 def stored_cost(store: Store, budget: Budget, spec: BackendSpec) -> float:

@@ -12,7 +12,7 @@ from PIL import Image
 from vlm_eval.errors import BadInputError
 from vlm_eval.views.cloud_files import Recent
 from vlm_eval.views.settings import Video
-from vlm_eval.views.video_times import shown_frames
+from vlm_eval.views.video_times import shown_frames, shown_moments
 
 _REMEDY = "Replace the file with a sound MP4, AVI or MOV video, or drop the item."
 _recent = Recent(3)
@@ -79,13 +79,14 @@ def _read(container: Any, settings: Video) -> Clip:
     if rate <= 0:
         raise BadInputError(f"states no frame rate. Convert it to MP4. {_REMEDY}")
     numbers = _numbers(container, stream, settings, rate)
-    found: dict[int, Image.Image] = {}
-    for number in sorted(set(numbers)):
-        frame = _seek(container, stream, (number + 0.5) / rate, rate)
+    moments = shown_moments(settings, numbers, _length(container, stream, rate), rate)
+    found: dict[float, Image.Image] = {}
+    for moment in sorted(set(moments)):
+        frame = _seek(container, stream, moment, rate)
         if frame.is_corrupt:
             raise BadInputError(f"holds a damaged frame at {_time(frame, stream):.2f} seconds. {_REMEDY}")
-        found[number] = _upright(frame, stream)
-    return Clip([found[number] for number in numbers], numbers, rate)
+        found[moment] = _upright(frame, stream)
+    return Clip([found[moment] for moment in moments], numbers, rate)
 
 
 def _numbers(container: Any, stream: Any, settings: Video, rate: float) -> tuple[int, ...]:

@@ -1,10 +1,12 @@
 """Which moments of a video are shown: from settings and a length to positions, without a pixel."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from vlm_eval.errors import BadInputError, InputError
 from vlm_eval.views.settings import Video
 
+_ROUNDING = 1e-3  # seconds: what files round the times of their frames to
 _SLACK = 1e-6  # of a frame, so that a time that was computed as n / rate is frame n
 
 
@@ -41,6 +43,19 @@ def shown_frames(settings: Video, length: int, rate: float) -> tuple[int, ...]:
     """
     all_shown = tuple(_frame(position, settings, length, rate) for position in _positions(settings, length, rate))
     return all_shown if settings.frame < 0 else all_shown[settings.frame : settings.frame + 1]
+
+
+def shown_moments(settings: Video, numbers: Sequence[int], length: int, rate: float) -> tuple[float, ...]:
+    """Return when each of the frames of shown_frames is looked up, in seconds.
+
+    A stated time is looked up itself: at a rate that varies, the frame of its number is shown at another time.
+    """
+    if settings.unit == "frame" or settings.at == "changes":
+        return tuple((number + 0.5) / rate for number in numbers)
+    positions = _positions(settings, length, rate)
+    shown = positions if settings.frame < 0 else positions[settings.frame : settings.frame + 1]
+    slack = min(0.5 / rate, _ROUNDING)
+    return tuple(min(position + slack, (length - 0.5) / rate) for position in shown)
 
 
 def stretch(settings: Video, length: int, rate: float) -> tuple[int, int]:
