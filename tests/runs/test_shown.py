@@ -1,3 +1,4 @@
+import io
 import json
 
 import numpy as np
@@ -114,3 +115,38 @@ def test_the_choice_of_items_changes_nothing_about_how_they_are_shown(mixed) -> 
     (alone,) = as_shown(mixed, {"plot": {}, "resize": {"size": 100}}, {}, lambda samples: samples[:1])
     assert [step.operation for step in alone.recipe] == ["resize"]
     assert alone.metadata["marks"] == 9
+
+
+def test_marks_lie_where_a_baseline_of_another_run_found_an_item_most_anomalous(tmp_path) -> None:
+    from vlm_eval.errors import InputError
+    from vlm_eval.flow import Answer, Capabilities
+
+    class Hot:
+        """A baseline whose map is hot at the lower right."""
+
+        capabilities = Capabilities(support=True)
+
+        def answer(self, requests):
+            heat = np.zeros((14, 14), np.float32)
+            heat[11:13, 11:13] = 1
+            out = io.BytesIO()
+            np.save(out, heat)
+            for request in requests:
+                yield request.key, Answer("", score=1.0, score_map=out.getvalue())
+
+    for kind in ("normal", "anomalous"):
+        (tmp_path / "parts" / kind).mkdir(parents=True)
+        for number in range(3):
+            colour = (60 * number, 90, len(kind))
+            Image.new("RGB", (280, 140), colour).save(tmp_path / "parts" / kind / f"{number}.png")
+    asked = {"dataset": str(tmp_path / "parts"), "models": ["baseline:patch-nn"], "support": 1}
+    execute(make_plan(parse_experiment(asked, "test")), tmp_path / "run", open_with=lambda spec, scratch: Hot())
+    marks = {"regions": "heat", "run": str(tmp_path / "run")}
+    marked = asked | {"models": ["scripted:no"], "grid": {"marks": [1]}, "marks": marks}
+    with pytest.raises(InputError, match="no score map of 1 of 6 items"):
+        make_plan(parse_experiment({**marked, "support": None}, "test"))
+    plan = make_plan(parse_experiment(marked, "test"))
+    left, top, right, bottom = map(float, str(plan.samples[0].metadata["mark 1"]).split())
+    assert left > 200 and top > 100 and right > 240 and bottom > 120
+    with pytest.raises(InputError, match="for heat regions alone"):
+        make_plan(parse_experiment({**marked, "marks": {"regions": "grid", "run": "x"}}, "test"))

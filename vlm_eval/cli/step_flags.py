@@ -49,7 +49,9 @@ def parse_marks(text: str | None) -> dict[str, Value] | None:
             raise ExperimentError(
                 f"--marks holds {part!r}; write the kind of regions first, then parameter=value: slic,count=16."
             )
-    return _checked("--marks", {"marks": marks})["marks"]
+    run = {"run": marks.pop("run"), "path": ""} if "run" in marks else {}  # of heat: in the place of its path
+    checked = _checked("--marks", {"marks": {**marks, "path": "map"} if run else marks})["marks"]
+    return {name: value for name, value in {**checked, **run}.items() if value != ""}
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from vlm_eval.errors import BadInputError, ExperimentError, InputError
 from vlm_eval.flow import Modality, Recipe, Sample, Scalar
+from vlm_eval.runs.heat_marks import with_maps
 from vlm_eval.views.gold import mark_sample
 from vlm_eval.views.open import make_recipe, override
 
@@ -35,7 +36,8 @@ def as_shown(
         samples: as the card has them.
         views: steps over the card's own, operation -> parameters; see docs/views.md. Where items are of several
             modalities, a step that reads a file is for those of its own alone.
-        marks: parameters of the step `marks`; None: only marks that the data set brings.
+        marks: parameters of the step `marks`, or `run` in the place of a heat map's path; None: only marks that
+            the data set brings.
         choose: which of the items are kept, and marked; by default all.
 
     Raises:
@@ -44,9 +46,13 @@ def as_shown(
     try:
         samples = list(samples)
         steps = _steps_by_modality({sample.modality for sample in samples}, views or {})
-        marking = make_recipe({"marks": marks}) if marks is not None else ()
         kept = choose([_with_steps(sample, steps[sample.modality]) for sample in samples])
-        return [_marked(sample, marking) for sample in kept]
+        if marks is None:
+            return kept
+        return [
+            _marked(sample, make_recipe({"marks": own}))
+            for sample, own in zip(kept, with_maps(marks, kept), strict=True)
+        ]
     except InputError as error:
         raise ExperimentError(f"The items cannot be shown as asked for: {error}") from error
 

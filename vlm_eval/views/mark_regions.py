@@ -3,7 +3,6 @@
 import hashlib
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -138,8 +137,11 @@ def _heat(pixels: Pixels, settings: Marks, given: bytes) -> Labels:
     heat = _read(given, settings).astype(np.float64)
     if heat.ndim != 2 or not np.isfinite(heat).all():
         raise BadInputError(f"{settings.path} is no heat map: finite numbers of shape (rows, columns) are needed.")
-    if heat.shape != pixels.shape[:2]:
+    if heat.shape[0] > pixels.shape[0] or heat.shape[1] > pixels.shape[1]:
         raise BadInputError(f"{settings.path} has the shape {heat.shape}, the picture {pixels.shape[:2]}.")
+    if heat.shape != pixels.shape[:2]:  # scores of patches, stretched between their centres
+        size = (pixels.shape[1], pixels.shape[0])
+        heat = np.asarray(Image.fromarray(heat.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
     pieces, count = ndimage.label(heat > heat.mean() + 2 * heat.std())
     if not count:
         return np.zeros(heat.shape, np.int32)
@@ -150,7 +152,7 @@ def _heat(pixels: Pixels, settings: Marks, given: bytes) -> Labels:
 
 def _read(given: bytes, settings: Marks) -> NDArray[Any]:
     try:
-        if Path(settings.path).suffix.lower() == ".npy":
+        if given.startswith(b"\x93NUMPY"):
             array = np.load(io.BytesIO(given), allow_pickle=False)
         else:
             with Image.open(io.BytesIO(given)) as opened:
