@@ -361,6 +361,14 @@ def test_the_filter_of_azure_that_stops_an_answer_midway_keeps_what_was_said(ask
     assert (answer.text, answer.finish) == ("The part sh", "content-filter")
 
 
+@pytest.mark.parametrize("content", [7, {"text": "Yes"}, ["Yes", 1], [["Yes"]]])
+def test_content_that_is_no_text_is_a_failure_and_never_read_in_part(ask, make, server, mock, content):
+    server.plan = lambda call: mock.Step(mock.completion(content))
+    failure = one(ask([make.request("x")], max_attempts=1))
+    assert (failure.kind, failure.lost) == ("api-error", 1)
+    assert "neither text nor a list of parts" in failure.message
+
+
 def test_log_probabilities_that_are_promised_but_empty_cannot_score(ask, make, server, mock):
     """As LM Studio's chat completions: the field is there, and null or without a list."""
     for empty in (None, {"content": None}, {"content": []}, {"content": [{"token": "Yes", "top_logprobs": []}]}):

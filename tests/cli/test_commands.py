@@ -103,6 +103,18 @@ def test_preview_shows_the_prompt_and_writes_a_contact_sheet(parts, tmp_path):
     assert sheet.stat().st_size > 1000
 
 
+def test_preview_tells_the_gold_interval_of_a_dated_series_as_dates(tmp_path):
+    hours = "".join(f"2024-03-01 {hour:02}:00:00,{hour % 5}\n" for hour in range(24))
+    (tmp_path / "a.csv").write_text(f"timestamp,value\n{hours}")
+    (tmp_path / "labels.json").write_text('{"a.csv": [["2024-03-01 10:00", "2024-03-01 12:00"]]}')
+    card = f"name: load\ntitle: Load\nlicence: own\nreader: series\nroot: {tmp_path}\n"
+    (tmp_path / "load.yaml").write_text(
+        f"{card}modality: time-series\ndomain: time-series\nviews: {{plot: {{}}}}\n"
+    )
+    result = call("preview", "--dataset", "load", "--datasets", tmp_path, "--out", tmp_path / "sheet.png")
+    assert "from 2024-03-01 10:00:00 to 2024-03-01 12:00:00" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [

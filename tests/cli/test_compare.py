@@ -45,7 +45,7 @@ def test_report_writes_one_page_of_several_runs(runs, tmp_path):
     assert result.exit_code == 0, result.output
     text = (tmp_path / "page.html").read_text()
     assert "scripted:coin" in text and "scripted:yes" in text
-    assert "44 answers" in result.output
+    assert "44 questions" in result.output
 
 
 def test_report_writes_a_folder(runs, tmp_path):

@@ -78,9 +78,14 @@ def test_catfish_and_scatter_are_a_normal_and_an_anomalous_item_of_numbers(tmp_p
         ('{"a.csv": [["soon", "later"]]}', "x,y\n1,2\n", "no window"),
         ('{"a.csv": [[3, 2]]}', "x,y\n1,2\n", "ends before it starts"),
         ('{"a.csv": []}', "u,y\n1,2\n", "no column 'x'; it has u, y"),
-        ('{"a.csv": []}', "x,y\n", "no time in its column 'x'"),
         ('{"a.csv": []}', "x,y\nnoon,1\n", "ISO dates or numbers are needed"),
         ('{"../a.csv": []}', "x,y\n1,2\n", "leads out of"),
+        (
+            '{"a.csv": [[7, 8]]}',
+            "x,y\n1,2\n3,4\n",
+            "anomalous from 7 to 8, where it has no readings: it goes from 1 to 3",
+        ),
+        ('{"a.csv": [[3, 4]]}', "x,y\n2024-01-01,2\n2024-01-02,4\n", "it goes from 2024-01-01"),
     ],
 )
 def test_what_is_wrong_with_labels_or_series_is_said(tmp_path: Path, labels, rows, said) -> None:
@@ -89,6 +94,15 @@ def test_what_is_wrong_with_labels_or_series_is_said(tmp_path: Path, labels, row
         (tmp_path / "labels.json").write_text(labels)
     with pytest.raises(CardError, match=said):
         load_dataset("outlier-scatter", root=tmp_path)
+
+
+def test_a_series_without_readings_is_left_out_and_the_others_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n")
+    (tmp_path / "b.csv").write_text("x,y\n1,2\n3,4\n")
+    (tmp_path / "labels.json").write_text('{"a.csv": [[2, 3]], "b.csv": []}')
+    data = load_dataset("outlier-scatter", root=tmp_path)
+    assert [sample.sources[0].name for sample in data.samples] == ["b.csv"]
+    assert any("a.csv has no time in its column 'x'; it is left out" in note for note in data.notes)
 
 
 def test_the_shared_part_of_nab_is_read(shared_data: Path) -> None:

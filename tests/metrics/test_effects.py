@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from vlm_eval.metrics.effects import contrasts, main_effect
+from vlm_eval.metrics.equivalence import equivalence
 from vlm_eval.metrics.sampling import Sampling
 
 GRID = [(f"{a}{b}", {"a": a, "b": b}) for a, b in product((0, 1), (0, 1, 2))]
@@ -68,6 +69,15 @@ def test_no_change_at_all_is_bounded_and_not_an_interval_of_no_width() -> None:
     bound = stats.binomtest(0, 30).proportion_ci(0.95, method="exact").high
     assert (effect.difference.low, effect.difference.high) == pytest.approx((-bound, bound))
     assert effect.p_value == 1.0
+
+
+def test_items_that_all_change_alike_do_not_make_an_interval_of_no_width() -> None:
+    effect = main_effect(np.ones((1, 10)), np.zeros(10, dtype=np.int64), single_items(10))
+    bound = stats.binomtest(0, 10).proportion_ci(0.95, method="exact").high
+    assert (effect.difference.low, effect.difference.high) == pytest.approx((1 - 2 * bound, 1))
+    assert effect.standard_error is None
+    assert not effect.unchanged
+    assert equivalence(effect).p_value is None
 
 
 def test_classes_of_one_item_each_are_as_uncertain_as_one_class_of_as_many() -> None:

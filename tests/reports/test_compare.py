@@ -1,5 +1,6 @@
 """Two cells on the same items, against figures that scikit-learn, SciPy and plain counting give."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
 
 from vlm_eval.errors import InputError
 from vlm_eval.reports.compare import KINDS, Address, compare, find_name, parse_address
-from vlm_eval.reports.compare_table import pair_note
+from vlm_eval.reports.compare_table import flips_table, pair_note
 from vlm_eval.reports.html_compare import write_comparison
 from vlm_eval.reports.html_read import read_run
 
@@ -54,6 +56,15 @@ def test_two_cells_of_a_run_give_the_difference_and_the_test_of_the_flips(frame)
     assert sum(map(pair.count, KINDS)) == 60
     tested = [one for one in pair.rows if one.effect.p_value is not None]
     assert all(one.adjusted_p >= one.effect.p_value for one in tested)
+
+
+def test_answers_cannot_steer_the_terminal(frame):
+    frame["text"] = "\x1b[2JYes\u202e dent \x9b31m"
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(flips_table(compare(frame, frame, address("task"), address("task+reference")).pairs))
+    told = console.export_text()
+    assert "[2JYes" in told
+    assert not {"\x1b", "\u202e", "\x9b"} & set(told)
 
 
 def test_cells_of_the_same_name_are_paired_and_the_others_named(frame_of, info):

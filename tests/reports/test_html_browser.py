@@ -95,6 +95,7 @@ def test_the_arrow_keys_stay_within_what_is_listed(open_page, page_file):
     tile.click()
     count = int(tile.get_attribute("data-count"))
     page.locator("#gallery a").first.click()
+    page.locator("dialog[open]").wait_for()
     for _ in range(count + 3):
         page.keyboard.press("ArrowRight")
     assert page.locator("#place").inner_text() == f"{count} of {count}"

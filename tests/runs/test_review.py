@@ -376,3 +376,17 @@ def test_what_was_not_reviewed_is_one_message(make_run):
     Office(folder).store.close()
     with pytest.raises(InputError, match="Nothing was reviewed yet"):
         read_reviews(folder)
+
+
+def test_answers_to_probes_are_not_drawn(make_run):
+    run = make_run()
+    with Store(run, write=True) as store:
+        columns = [row[1] for row in store.connection.execute("PRAGMA table_info(cell)")][1:]
+        copied = ["'task ~ blur'" if name == "name" else name for name in columns]
+        store.connection.execute(f"INSERT INTO cell ({', '.join(columns)}) SELECT {', '.join(copied)} FROM cell")
+        store.connection.execute("UPDATE ask SET cell = (SELECT max(id) FROM cell) WHERE id % 3 = 0")
+        kept = {ask for (ask,) in store.connection.execute("SELECT id FROM ask WHERE id % 3 > 0")}
+    with Office(run, sample=20) as office:
+        assert set(office.log.disputed) == kept
+        drawn = [office.drawing.probability(disputed) for disputed in office.log.disputed.values()]
+        assert sum(drawn) == pytest.approx(20)

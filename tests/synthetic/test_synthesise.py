@@ -117,6 +117,25 @@ def test_other_settings_and_foreign_folders_are_refused(plates, settings, tmp_pa
         synthesise(settings(), tmp_path, plates)
 
 
+def test_a_setting_inside_another_that_changed_is_named_alone(plates, settings, tmp_path):
+    synthesise(settings(), tmp_path, tmp_path / "out")
+    fewer = settings(scenes={"dataset": "plates/plates.yaml", "each": 2})
+    with pytest.raises(ExperimentError, match=r"begun with scenes\.each None, and now it is 2\. Only scenes\.limit may"):
+        synthesise(fewer, tmp_path, tmp_path / "out")
+
+
+def test_the_card_states_the_licence_of_the_cut_outs_too(plates, settings, tmp_path):
+    card = yaml.safe_load((plates / "plates.yaml").read_text())
+    (plates / "pieces.yaml").write_text(yaml.safe_dump({**card, "name": "pieces", "licence": "not for sale"}))
+    synthesise(settings(cut_outs={"dataset": "plates/pieces.yaml"}), tmp_path, tmp_path / "others")
+    synthesise(settings(), tmp_path, tmp_path / "own")
+    licences = [load_dataset(tmp_path / name).card.licence for name in ("others", "own")]
+    assert licences == [
+        "that of the scenes, plates: CC0-1.0; and that of the cut-outs, pieces: not for sale",
+        "that of the scenes, plates: CC0-1.0",
+    ]
+
+
 def test_a_filter_that_rejects_everything_says_so_and_keeps_log_and_candidates(plates, settings, tmp_path):
     def never(before, after, hole, target):
         return Verdict(False, "not what was wanted", np.zeros_like(hole), {"similarity": 0.1})

@@ -161,3 +161,10 @@ def test_a_folder_of_frames_needs_no_package(save, colours, monkeypatch) -> None
     monkeypatch.setattr("vlm_eval.views.sources.find_spec", lambda package: None)
     (view,) = open_views(save(colours, "1.png"), "query", make_recipe({"video": {"frames": 1}}))
     assert view.read()
+
+
+def test_the_text_of_a_series_tells_parts_of_a_second_apart(tmp_path) -> None:
+    stamps = [f"2024-03-30 10:00:00.{part}00" for part in range(5)]
+    (tmp_path / "a.csv").write_text("time,value\n" + "".join(f"{stamp},1\n" for stamp in stamps))
+    (text,) = open_parts(tmp_path / "a.csv", "query", make_recipe({"text": {}}))
+    assert all(stamp in text for stamp in stamps)

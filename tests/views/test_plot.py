@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from vlm_eval.errors import BadInputError, InputError
-from vlm_eval.views.plot import draw_plot, draw_series, interval_mask, interval_spans, size_of_plot
+from vlm_eval.views.plot import (
+    _axes,
+    _font,
+    _value_ticks,
+    draw_plot,
+    draw_series,
+    interval_mask,
+    interval_spans,
+    size_of_plot,
+)
 from vlm_eval.views.plot_frame import value_range, windows_of
 from vlm_eval.views.series_files import Series, read_series
 from vlm_eval.views.settings import Plot
@@ -166,3 +175,11 @@ def test_equal_files_give_equal_pixels_and_errors_name_the_file() -> None:
 def test_every_shared_series_is_drawn(shared_data) -> None:
     for file in sorted((shared_data / "nab" / "data").rglob("*.csv"))[::3]:
         assert ink(draw_series(read_series(file.read_bytes(), file), Plot())).sum() > 100
+
+
+@pytest.mark.parametrize("high", [480.0, 45.0, 3.1])
+def test_a_low_panel_has_two_labels_at_least_so_that_its_scale_can_be_read(high) -> None:
+    values = np.zeros((100, 6))
+    values[:, 3] = np.linspace(-high / 16, high, 100)
+    axes, _ = _axes(series(values), Plot())
+    assert len(_value_ticks(axes[3], _font(448)).labels) >= 2

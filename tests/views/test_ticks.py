@@ -67,3 +67,24 @@ def test_weeks_begin_on_mondays() -> None:
 def test_dates_have_few_ticks_however_many_years_there_are(last) -> None:
     ticks = time_ticks(seconds("0001-01-01"), seconds(f"{last:04}-12-31"), 5)
     assert 1 <= len(ticks.places) <= 7
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels", "note"),
+    [
+        (1420070400, 1420160100, ("80,000", "100,000", "120,000", "140,000", "160,000"), "+ 1,420,000,000"),
+        (1e6 - 1.1e-4, 1e6 + 1.1e-4, ("-100", "-50", "0", "50", "100"), "+ 1,000,000.00, x 1e-6"),
+        (-5000000.2, -5000000.0, ("-0.20", "-0.15", "-0.10", "-0.05", "0.00"), "- 5,000,000"),
+    ],
+)
+def test_numbers_that_differ_in_late_digits_are_told_from_a_round_one(low, high, labels, note) -> None:
+    ticks = number_ticks(low, high, 5)
+    assert (ticks.labels, ticks.note) == (labels, note)
+
+
+def test_parts_of_a_second_are_told_from_the_minute() -> None:
+    start = seconds("2024-03-30 10:00:01")
+    ticks = time_ticks(start, start + 0.85, 5)
+    assert ticks.labels == ("1.0", "1.2", "1.4", "1.6", "1.8")
+    assert ticks.note == "seconds after Mar 30 2024 10:00"
+    assert ticks.places == pytest.approx([start + part for part in (0, 0.2, 0.4, 0.6, 0.8)], abs=1e-6)

@@ -34,7 +34,15 @@ def read_reply(body: object, yes_no: bool) -> Answer | Trouble:
         return Trouble("retry", "api-error", "the reply holds no choices", lost=True)
     if error or choice.get("finish_reason") == "error":
         return _error_in_reply(error or "the server broke off")
+    if not _is_text(choice["message"].get("content")):
+        return Trouble("retry", "api-error", "the reply's content is neither text nor a list of parts", lost=True)
     return _answer(body, choice, yes_no)
+
+
+def _is_text(content: object) -> bool:
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        return all(part is None or isinstance(part, str | Mapping) for part in content)
+    return content is None or isinstance(content, str)
 
 
 def _answer(body: Mapping[str, Any], choice: Mapping[str, Any], yes_no: bool) -> Answer | Trouble:

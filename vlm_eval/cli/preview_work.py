@@ -1,5 +1,6 @@
 """The work behind `preview`."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -67,7 +68,8 @@ def say_gold(sample: Sample) -> str:
     """Say what is true of a sample, and which of its marks lie on the anomaly."""
     gold = sample.gold
     told = {"yes": gold.defect_type or "anomalous", "no": "normal"}.get(gold.anomalous, gold.anomalous)
-    when = ", ".join(f"{start:g} to {end:g}" for start, end in gold.intervals)
+    say = _say_date if sample.metadata.get("time_unit") == "date" else "{:g}".format
+    when = ", ".join(f"{say(start)} to {say(end)}" for start, end in gold.intervals)
     marks = ", ".join(map(str, gold.marks))
     facts = [
         f"gold: {told}",
@@ -78,6 +80,10 @@ def say_gold(sample: Sample) -> str:
     iou = sample.metadata.get("marks_iou")
     facts.append(f"best IoU of marks {iou:.2f}" if isinstance(iou, float) else "")
     return ", ".join(fact for fact in facts if fact)
+
+
+def _say_date(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _asks(plan: Plan, sample: Sample, cell: Cell) -> list[Ask]:

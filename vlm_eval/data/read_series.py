@@ -31,7 +31,7 @@ class SeriesOptions(Strict):
 
 
 def read_series(card: Card, root: Path) -> Iterable[Sample | Note]:
-    """Yield the items of each series that the labels name; one whose file is not there is noted and left out."""
+    """Yield the items of each series that the labels name; one that is not there or empty is noted."""
     options = SeriesOptions.model_validate(card.options)
     maker = SampleMaker(card)
     file, labels = _labels(card, root, options)
@@ -41,6 +41,9 @@ def read_series(card: Card, root: Path) -> Iterable[Sample | Note]:
             yield Note(f"{file} labels {name}, which is not in {root / options.folder}; it is left out")
             continue
         series = _series(path, name, [_span(pair, f"{file}, {name!r}") for pair in windows], options)
+        if series is None:
+            yield Note(f"{path} has no time in its column {options.time!r}; it is left out")
+            continue
         yield from series_samples(maker, series, options.windows, options.overlap, options.defect)
 
 
@@ -79,9 +82,17 @@ def parse_time(stated: Any) -> float:
         return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
 
 
-def _series(path: Path, name: str, anomalies: list[Span], options: SeriesOptions) -> LabelledSeries:
+def _series(path: Path, name: str, anomalies: list[Span], options: SeriesOptions) -> LabelledSeries | None:
     times, dated = _times(path, options.time)
+    if not times:
+        return None
     start, end = times[0], times[-1]
+    if beyond := [one for one in anomalies if one[1] < start or one[0] > end]:
+        told = [_say(time, dated) for time in (*beyond[0], start, end)]
+        raise CardError(
+            f"{path} is labelled as anomalous from {told[0]} to {told[1]}, where it has no readings: it goes from "
+            f"{told[2]} to {told[3]}. State labels in the times of its column {options.time!r}"
+        )
     steps = sorted(later - earlier for earlier, later in pairwise(times))
     normal = start + options.normal_share * (end - start) if options.normal_share else None
     posix = Path(name.replace("\\", "/"))
@@ -89,6 +100,10 @@ def _series(path: Path, name: str, anomalies: list[Span], options: SeriesOptions
         path, posix.as_posix(), posix.parent.name if options.class_by_folder else options.object_class,
         start, end, steps[len(steps) // 2] if steps else 1.0, dated, tuple(anomalies), normal,
     )  # fmt: skip
+
+
+def _say(time: float, dated: bool) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S}" if dated else f"{time:g}"
 
 
 def _times(path: Path, column: str) -> tuple[list[float], bool]:
@@ -104,9 +119,7 @@ def _times(path: Path, column: str) -> tuple[list[float], bool]:
         times = sorted(parse_time(one) for one in stated)
     except ValueError as error:
         raise CardError(f"{path}, column {column!r}: {error}. ISO dates or numbers are needed") from error
-    if not times:
-        raise CardError(f"{path} has no time in its column {column!r}")
-    return times, not _is_number(stated[0])
+    return times, bool(stated) and not _is_number(stated[0])
 
 
 def _is_number(text: str) -> bool:

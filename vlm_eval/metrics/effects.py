@@ -12,6 +12,7 @@ from vlm_eval.metrics.estimate import LEVEL, BoolArray, Estimate, FloatArray, In
 from vlm_eval.metrics.sampling import Sampling, centred, variance
 
 _TAIL = (1 - LEVEL) / 2
+_NO_SPREAD = 1e-12
 
 Cells = Sequence[tuple[str, Mapping[str, Hashable]]]
 """Name of each cell and its level of each ingredient that applies to it."""
@@ -84,7 +85,7 @@ class Effect:
     difference: Estimate
     p_value: float | None
     test: Literal["sign-flip", "McNemar mid-p"] | None
-    standard_error: float | None = None  # by clusters; None where there is no interval or no item changed
+    standard_error: float | None = None  # by clusters; None where there is no interval or no spread
     freedom: int = 0  # degrees of freedom: clusters minus strata
     unchanged: float = 0.0  # cautious number of independent observations, where no item changed at all
 
@@ -100,8 +101,9 @@ def main_effect(differences: FloatArray, parts: IntArray, drawn: Sampling, seed:
         seed: of the random sign flips.
 
     Returns:
-        The interval is value +- t * standard error by clusters. Where no item changed at all it is the exact bound
-        of the share of changed items instead, for a standard error of zero is no evidence of equality.
+        The interval is value +- t * standard error by clusters. Where all items changed alike, or none did, it is
+        the exact bound of the share of those that do otherwise instead, each by as much as can be: a standard
+        error of zero is no evidence of equality.
     """
     known: BoolArray = ~np.asarray(np.isnan(differences).all(axis=0))
     if not known.any():
@@ -114,19 +116,21 @@ def main_effect(differences: FloatArray, parts: IntArray, drawn: Sampling, seed:
     if drawn.degrees_of_freedom < 1:
         reason = "one cluster: no interval, no test"
         return Effect(Estimate(value, items=parts.size, clusters=drawn.clusters, reason=reason), None, None)
-    error: float | None = variance(influence, drawn) ** 0.5
-    margin = float(stdtrit(drawn.degrees_of_freedom, 1 - _TAIL)) * (error or 0.0)
+    spread = variance(influence, drawn) ** 0.5
+    error: float | None = spread
+    margin = float(stdtrit(drawn.degrees_of_freedom, 1 - _TAIL)) * spread
     unchanged = 0.0
-    if not np.nan_to_num(differences).any():
-        error, unchanged = None, _independent(parts, drawn)
-        margin = 1 - _TAIL ** (1 / unchanged)
+    if spread < _NO_SPREAD:
+        alike = _independent(parts, drawn)
+        margin = (1 - _TAIL ** (1 / alike)) * (1 + abs(value))
+        error, unchanged = None, 0.0 if np.nan_to_num(differences).any() else alike
     low, high = max(-1.0, value - margin), min(1.0, value + margin)
     estimate = Estimate(value, low, high, parts.size, drawn.clusters)
-    spread = (error, drawn.degrees_of_freedom, unchanged)
+    facts = (error, drawn.degrees_of_freedom, unchanged)
     if len(differences) == 1 and drawn.clusters == parts.size and np.isin(differences, (-1, 0, 1)).all():
         p_value = mcnemar_mid_p(int(np.sum(differences > 0)), int(np.sum(differences < 0)))
-        return Effect(estimate, p_value, "McNemar mid-p", *spread)
-    return Effect(estimate, sign_flip_test(totals, seed), "sign-flip", *spread)
+        return Effect(estimate, p_value, "McNemar mid-p", *facts)
+    return Effect(estimate, sign_flip_test(totals, seed), "sign-flip", *facts)
 
 
 def _weighted(row: FloatArray, parts: IntArray, drawn: Sampling) -> tuple[FloatArray, FloatArray]:

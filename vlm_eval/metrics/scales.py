@@ -43,7 +43,7 @@ def combine(
         return Estimate(value, items=items, clusters=drawn.clusters, reason="one cluster: no interval")
     error = variance(influence[used], drawn) ** 0.5
     if error < 1e-12:
-        reason = "no item changed: no interval on this scale"
+        reason = "no spread between clusters: no interval on this scale"
         return Estimate(value, items=items, clusters=drawn.clusters, reason=reason)
     margin = float(stdtrit(drawn.degrees_of_freedom, (1 + LEVEL) / 2)) * error
     return Estimate(value, value - margin, value + margin, items, drawn.clusters)

@@ -18,7 +18,7 @@ from vlm_eval.reports.agreement import (
     said,
 )
 from vlm_eval.reports.files import write_rows
-from vlm_eval.reports.tables import heading_text, percent, plain_table, with_interval
+from vlm_eval.reports.tables import heading_text, percent, plain_table, printable, with_interval
 from vlm_eval.runs.readings import read_readings
 from vlm_eval.runs.store import Store
 
@@ -130,5 +130,5 @@ def _print_disagreements(pair: Pair, console: Console) -> None:
         first = one.text.strip().partition("\n")[0]
         short = first if len(first) <= 100 else f"{first[:97]}..."
         place = f"{one.sample.id}, {one.cell}" + (f", repeat {one.repeat}" if one.repeat else "")
-        console.print(Text(f"  {said(one.judgement)} / {said(other.judgement)}  {place}"))
-        console.print(Text(f"    {short or '(empty)'}", style="dim"))
+        console.print(Text(f"  {said(one.judgement)} / {said(other.judgement)}  {printable(place)}"))
+        console.print(Text(f"    {printable(short) or '(empty)'}", style="dim"))

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from vlm_eval.reports.compare import FIRST, KINDS, SECOND, Comparison, Pair
 from vlm_eval.reports.effects_table import p_text, points
-from vlm_eval.reports.tables import break_name, heading_text, plain_table, with_interval
+from vlm_eval.reports.tables import break_name, heading_text, plain_table, printable, with_interval
 
 MOST_FLIPS = 10
 
@@ -67,16 +67,11 @@ def flips_table(pairs: Sequence[Pair]) -> RenderableType | None:
     for pair, sample in flipped[:MOST_FLIPS]:
         asks = pair.panel.asks[pair.panel.asks["sample_id"] == sample]
         gold = "anomalous" if asks["gold"].iloc[0] == "yes" else "normal"
-        table.add_row(Text(_printable(sample)), gold, *(Text(_said(asks, side)) for side in (FIRST, SECOND)))
+        table.add_row(Text(printable(sample)), gold, *(Text(_said(asks, side)) for side in (FIRST, SECOND)))
     shown = min(len(flipped), MOST_FLIPS)
     return Group(heading_text(f"Flipped items ({shown} of {len(flipped)}; --html FILE shows all)"), table)
 
 
 def _said(asks: pd.DataFrame, side: str) -> str:
-    text = _printable(" ".join(str(asks[asks["cell"] == side]["text"].iloc[0]).split()))
+    text = printable(" ".join(str(asks[asks["cell"] == side]["text"].iloc[0]).split()))
     return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-def _printable(text: str) -> str:
-    """Replace what would steer the terminal: escape sequences, overrides of the direction of writing."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

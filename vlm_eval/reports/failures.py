@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from vlm_eval.reports.files import Row, write_rows
+from vlm_eval.reports.tables import printable
 from vlm_eval.runs.store import Store
 
 _SHOWN = 5  # messages; one broken file gives one, however many cells ask about it
@@ -44,7 +45,7 @@ def show_failures(folder: Path, target: Path | None, console: Console) -> None:
     console.print()
     console.print(Text("Why requests failed:", style="bold"))
     for line in _lines(messages, path):
-        console.print(Text(f"  {line}"), soft_wrap=True)
+        console.print(Text(printable(f"  {line}")), soft_wrap=True)
 
 
 def failure_lines(store: Store) -> list[str]:

@@ -107,6 +107,11 @@ def heading_text(words: str) -> Text:
     return Text(words, style="bold")
 
 
+def printable(text: str) -> str:
+    """Replace what would steer the terminal: escape sequences, overrides of the direction of writing."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 def _columns_that_fit(texts: dict[str, list[str]], room: int) -> list[str]:
     chosen = set()
     for key in _PRIORITY:

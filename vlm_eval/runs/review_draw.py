@@ -18,6 +18,7 @@ from vlm_eval.flow import Answer, Item, Question, Sample
 from vlm_eval.runs.items import as_asked
 from vlm_eval.runs.judging import read_judgement
 from vlm_eval.runs.one_by_one import refuse_views
+from vlm_eval.runs.probes import MARK
 from vlm_eval.runs.review import LABELS, ReviewLog
 from vlm_eval.runs.scores import read_scores
 from vlm_eval.runs.store import Store
@@ -33,9 +34,10 @@ _SAMPLE = TypeAdapter(Sample)
 _QUESTION = TypeAdapter(Question)
 _ANSWER = TypeAdapter(Answer)
 _CLAIMS = ("anomalous", "normal")
+_OF_GRID = f"purpose = 'answer' AND ask.cell NOT IN (SELECT id FROM cell WHERE instr(name, '{MARK}') > 1)"
 _UNREAD = (
     "SELECT ask.id, sample.data, ask.question, outcome.data FROM ask JOIN sample ON sample.id = ask.sample "
-    "JOIN outcome USING (request) WHERE ask.id > ? AND purpose = 'answer' AND kind = 'answer' AND NOT EXISTS "
+    f"JOIN outcome USING (request) WHERE ask.id > ? AND {_OF_GRID} AND kind = 'answer' AND NOT EXISTS "
     "(SELECT 1 FROM review WHERE review.ask = ask.id AND action IN ('agreed', 'disputed')) ORDER BY ask.id LIMIT ?"
 )
 
@@ -158,7 +160,7 @@ def find_rate(weights: Sequence[float], expected: float) -> float:
 
 
 def _share_answered(store: Store, answered: int) -> float:
-    planned = store.connection.execute("SELECT count(*) FROM ask WHERE purpose = 'answer'").fetchone()[0]
+    planned = store.connection.execute(f"SELECT count(*) FROM ask WHERE {_OF_GRID}").fetchone()[0]
     return float(answered / planned)
 
 

@@ -26,6 +26,7 @@ def write_dataset(
     records: Sequence[Record],
     source: Card | None,
     synonyms: Mapping[str, Sequence[str]],
+    pieces: Card | None = None,
 ) -> Path:
     """Write items, log and card of the records, and return the card's path.
 
@@ -35,11 +36,12 @@ def write_dataset(
         records: finished jobs.
         source: the card of the scenes, whose words are kept.
         synonyms: other words for a target that count as naming it.
+        pieces: the card of the data set that cut-outs come from; its licence holds too.
     """
     write_lines(folder / ITEMS, _rows(records))
     write_lines(folder / LOG, _lines(records))
     card = folder / f"{settings.name}.yaml"
-    content = _content(settings, records, source, synonyms)
+    content = _content(settings, records, source, synonyms, pieces)
     check_card(content, card)
     write_text(card, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110))
     return card
@@ -87,6 +89,7 @@ def _content(
     records: Sequence[Record],
     source: Card | None,
     synonyms: Mapping[str, Sequence[str]],
+    pieces: Card | None,
 ) -> dict[str, Any]:
     common: dict[str, Any] = {} if source is None else source.common.model_dump(exclude_unset=True, mode="json")
     classes: dict[str, Any] = {}
@@ -116,7 +119,7 @@ def _content(
                 "metadata": list(METADATA),
             },
         },
-        "licence": _licence(source),
+        "licence": _licence(source, pieces),
         "contamination": "The scenes may be known to a model; the edits are new.",
         "domain": "context" if settings.generator == "context" else source.domain if source else "industrial",
         "common": {**common, "defects": named},
@@ -128,5 +131,8 @@ def _words(synonyms: Sequence[str]) -> dict[str, list[str]]:
     return {"synonyms": list(synonyms)} if synonyms else {}
 
 
-def _licence(source: Card | None) -> str:
-    return "that of the scenes" if source is None else f"that of the scenes, {source.name}: {source.licence}"
+def _licence(source: Card | None, pieces: Card | None) -> str:
+    scenes = "that of the scenes" if source is None else f"that of the scenes, {source.name}: {source.licence}"
+    if pieces is None or (source is not None and pieces.name == source.name):
+        return scenes
+    return f"{scenes}; and that of the cut-outs, {pieces.name}: {pieces.licence}"

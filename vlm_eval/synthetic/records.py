@@ -112,13 +112,23 @@ def _record(content: Mapping[str, Any]) -> Record:
 
 
 def _refuse_change(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
-    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+    old, new = dict(_flat(before)), dict(_flat(now))
+    changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
     if changed:
         key = changed[0]
+        allowed = "Nothing" if "scenes.limit" in new else "Only scenes.limit"  # what may change is not recorded
         raise ExperimentError(
-            f"{folder} was begun with {key} {before.get(key)!r}, and now it is {now.get(key)!r}. Only "
-            "scenes.limit may change: name a new folder, or take the old setting"
+            f"{folder} was begun with {key} {old.get(key)!r}, and now it is {new.get(key)!r}. {allowed} may change: "
+            "name a new folder, or take the old setting"
         )
+
+
+def _flat(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def write_text(file: Path, text: str) -> None:

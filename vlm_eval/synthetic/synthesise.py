@@ -60,6 +60,7 @@ def synthesise(
         if settings.scenes.table
         else open_dataset(settings.scenes.dataset or "", settings.scenes.root, here).card
     )
+    pieces = _card_of_pieces(settings, here)
     table = (
         read_table(here / settings.table if settings.table else None) if settings.generator == "context" else None
     )
@@ -81,7 +82,7 @@ def synthesise(
                 progress(done, len(jobs))
     finally:  # an interrupted folder is a smaller data set, not a broken one
         records = tuple(record for record in work.records() if record.job in wanted)
-        card = write_dataset(folder, settings, records, source, _synonyms(table)) if records else None
+        card = write_dataset(folder, settings, records, source, _synonyms(table), pieces) if records else None
     if card is None:
         raise CardError("Nothing was made: there is no scene to edit")
     return Made(card, records, _notes(table))
@@ -143,6 +144,11 @@ def _plan(settings: Synthesis, scenes: Sequence[Scene], table: ObjectTable | Non
                 f"The inpainter {fillers.name} cannot make {name!r}; it can make {', '.join(sorted(can))}"
             )
     return list(plan_objects(scenes, settings, targets))
+
+
+def _card_of_pieces(settings: Synthesis, here: Path) -> Card | None:
+    cut_outs = settings.cut_outs if settings.inpainter == "cut-out" else None
+    return open_dataset(cut_outs.dataset, cut_outs.root, here).card if cut_outs and cut_outs.dataset else None
 
 
 def _frozen(settings: Synthesis) -> dict[str, object]:

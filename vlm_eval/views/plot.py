@@ -58,7 +58,7 @@ def draw_series(series: Series, settings: Plot) -> Image.Image:
         _draw_axes(pen, one, time, font, last=number == len(axes) - 1)
         label = settings.label or series.names[number]
         unit = f" ({settings.unit})" if settings.unit else ""
-        pen.text((4, one.top - font.size - 5), f"{label}{unit}{_note(one)}", _INK, font)
+        pen.text((4, one.top - font.size - 7), f"{label}{unit}{_note(one, font)}", _INK, font)
         colour = _COLOURS[number % len(_COLOURS)]
         drawn = _draw_values(image, one, times, series.values[inside, number], settings, colour)
         if not drawn:
@@ -121,11 +121,14 @@ def _axes(series: Series, settings: Plot) -> tuple[tuple[Axes, ...], NDArray[np.
 
 
 def _value_ticks(axes: Axes, font: ImageFont.FreeTypeFont) -> Ticks:
-    return number_ticks(*axes.values, int(np.clip((axes.bottom - axes.top) / (3 * font.size), 2, 7)))
+    """Return about as many ticks as have room, and two at least, since one alone tells no scale."""
+    most = int(np.clip((axes.bottom - axes.top) / (3 * font.size), 2, 7))
+    found = [number_ticks(*axes.values, count) for count in (most, most + 1, most + 2)]
+    return next((ticks for ticks in found if len(ticks.places) > 1), found[0])
 
 
-def _note(axes: Axes) -> str:
-    note = number_ticks(*axes.values, 4).note
+def _note(axes: Axes, font: ImageFont.FreeTypeFont) -> str:
+    note = _value_ticks(axes, font).note
     return f"  {note}" if note else ""
 
 

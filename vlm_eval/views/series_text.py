@@ -53,6 +53,8 @@ def _stamps(series: Series, kept: NDArray[np.int64]) -> list[str]:
     times = series.times[kept]
     if not series.dated:
         return [f"{time:.10g}" for time in times]
+    if (times % 1 != 0).any():
+        return [f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S.%f}" for time in times]
     style = (
         "%Y-%m-%d"
         if (times % _DAY == 0).all()

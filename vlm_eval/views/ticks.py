@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 _HOUR, _DAY = 3600, 86400
+_FINE = 1e-4  # a step of a smaller share of a number takes too many digits to be read
 _TIME_STEPS = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, _HOUR, 2 * _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, _DAY,
     2 * _DAY, 5 * _DAY, 7 * _DAY, 14 * _DAY,
@@ -38,6 +39,8 @@ def _number_step(span: float, most: int) -> float:
 
 def _number_labels(places: Sequence[float], step: float) -> tuple[tuple[str, ...], str]:
     largest = max((abs(place) for place in places), default=0.0)
+    if len(places) > 1 and step < _FINE * largest:
+        return _labels_beyond(places, step)
     if largest and (largest >= 1e6 or largest < 1e-3):
         power = 3 * (math.floor(math.log10(largest)) // 3)
         labels, _ = _number_labels([place / 10.0**power for place in places], step / 10.0**power)
@@ -47,11 +50,23 @@ def _number_labels(places: Sequence[float], step: float) -> tuple[tuple[str, ...
                  for place in places), ""  # fmt: skip
 
 
+def _labels_beyond(places: Sequence[float], step: float) -> tuple[tuple[str, ...], str]:
+    """Label places that differ in late digits alone by what they are above or below a round number."""
+    power = math.ceil(math.log10(10 * (places[-1] - places[0])))
+    base = round(places[len(places) // 2] / 10.0**power) * 10.0**power
+    labels, note = _number_labels([place - base for place in places], step)
+    sign = "-" if base < 0 else "+"
+    return labels, f"{sign} {abs(base):,.{max(0, -power)}f}" + (f", {note}" if note else "")
+
+
 def time_ticks(low: float, high: float, most: int = 5) -> Ticks:
     """Return ticks for seconds since 1970 (UTC) at round seconds, minutes, hours, days, months or years."""
     span = max(high - low, 1e-6)
     if span < 2:
-        return number_ticks(low, high, most)
+        minute = low // 60 * 60
+        within = number_ticks(low - minute, high - minute, most)
+        moments = tuple(minute + place for place in within.places)
+        return Ticks(moments, within.labels, f"seconds after {_day(_date(low))} {_date(minute):%Y %H:%M}")
     step = next((step for step in _TIME_STEPS if span / step <= most), None)
     if step is None:
         return _month_ticks(low, high, most)
