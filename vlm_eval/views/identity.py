@@ -5,7 +5,7 @@ import json
 
 from vlm_eval.flow import Recipe
 
-RENDERER_VERSION = 2
+RENDERER_VERSION = 1
 """Raised whenever any operation of vlm_eval.views.render would give other bytes for the same file and recipe."""
 
 
