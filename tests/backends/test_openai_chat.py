@@ -376,6 +376,15 @@ def test_log_probabilities_that_are_promised_but_empty_cannot_score(ask, make, s
         assert one(ask([make.request("x", yes_no=True)])).kind == "unsupported"
 
 
+def test_a_server_without_log_probabilities_is_soon_asked_no_more_yes_no_questions(ask, make, server, mock):
+    server.plan = lambda call: mock.Step(mock.completion("Yes"))
+    requests = [make.request(f"x{number}", key=f"{number:064x}", yes_no=True) for number in range(60)]
+    outcomes = ask(requests, concurrency=4)
+    assert {outcome.kind for outcome in outcomes.values()} == {"unsupported"} and len(outcomes) == 60
+    assert len(server.calls) < 20
+    assert sum("not sent: the server gave no log-probabilities" in one.message for one in outcomes.values()) > 40
+
+
 def test_a_deployment_or_model_with_odd_letters_stays_one_part_of_the_address(ask, make, server, tmp_path):
     from vlm_eval.backends.openai_client import _address
     from vlm_eval.backends.openai_settings import read_settings

@@ -11,6 +11,9 @@ from vlm_eval.backends.prices import estimate_tokens
 from vlm_eval.backends.quota import Quota
 from vlm_eval.flow import Answer, Request
 
+ENOUGH_UNSCORED = 8
+"""Yes/no questions in a row without log-probabilities, after which no more of them are paid for."""
+
 
 @dataclass
 class Learnt:
@@ -21,6 +24,7 @@ class Learnt:
     breaker: Breaker = field(default_factory=Breaker)
     dialect: Dialect = field(default_factory=Dialect)
     may_repeat: Callable[[str], bool] = lambda key: True
+    unscored: int = 0  # yes/no questions in a row that came back without log-probabilities
 
 
 def start(settings: Settings) -> Learnt:

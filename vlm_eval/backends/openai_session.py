@@ -10,7 +10,7 @@ from vlm_eval.backends.endpoint import host_of
 from vlm_eval.backends.event_loop import Ask
 from vlm_eval.backends.openai_body import Dialect, encode_body
 from vlm_eval.backends.openai_client import Caller, open_caller
-from vlm_eval.backends.openai_learnt import Learnt
+from vlm_eval.backends.openai_learnt import ENOUGH_UNSCORED, Learnt
 from vlm_eval.backends.openai_pictures import EncodedPicture, PictureCache, sizes_sent
 from vlm_eval.backends.openai_reply import read_reply
 from vlm_eval.backends.openai_settings import Settings
@@ -59,6 +59,11 @@ class Session:
             return await self._settle(request, pictures)
 
     def _not_offered(self, generation: Generation) -> str:
+        if generation.yes_no and self._learnt.unscored >= ENOUGH_UNSCORED:
+            return (
+                f"not sent: the server gave no log-probabilities for the {self._learnt.unscored} yes/no questions "
+                "before it; leave yes_no out for this model"
+            )
         if generation.beams == 1 or generation.yes_no or self._settings.beam_search:
             return ""
         return (
@@ -74,6 +79,8 @@ class Session:
             if self._unavailable:
                 raise BackendUnavailable(self._unavailable)
             result = await self._attempt(request, pictures)
+            if request.generation.yes_no and (isinstance(result, Answer) or result.kind == "unsupported"):
+                self._learnt.unscored = 0 if isinstance(result, Answer) else self._learnt.unscored + 1
             if isinstance(result, Answer):
                 sent = tuple(picture.digest for picture in pictures)
                 noted = replace(self._note_answer(request, result), sent=sent, lost=lost)
