@@ -52,3 +52,19 @@ def test_specks_of_a_compressed_mask_are_no_region(tmp_path):
     keep_regions(tmp_path, [(1, one)])
     (kept,) = with_region(tmp_path, 1, one).gold.masks
     assert np.asarray(Image.open(kept)).sum() == 400
+
+
+def test_a_region_lies_over_the_first_view_whatever_was_drawn_on_it_and_over_no_other(tmp_path):
+    from vlm_eval.runs.regions import lies_over
+    from vlm_eval.views.open import expand_recipe, make_recipe
+
+    recipe = make_recipe({"project": {"views": "0/0, 90/0", "size": 64}})
+    sample = Sample("c/a", "c", "point-cloud", (tmp_path / "a.ply",), "part", Gold("yes"), "c/a", recipe=recipe)
+    first, second = expand_recipe(recipe)
+    drawn = make_recipe({"darken": {"light": 0.5}})
+    assert lies_over(sample, first) and lies_over(sample, first + drawn)
+    assert not lies_over(sample, second)
+    assert not lies_over(sample, first + make_recipe({"zoom": {"right": 0.5}}))
+    assert not lies_over(sample, ())
+    plain = Sample("c/b", "c", "image", (tmp_path / "b.png",), "part", Gold("yes"), "c/b")
+    assert lies_over(plain, ()) and not lies_over(plain, make_recipe({"resize": {"size": 10}}))

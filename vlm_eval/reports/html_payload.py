@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import TypeAdapter
 
-from vlm_eval.flow import Judgement
+from vlm_eval.flow import Judgement, Recipe, Sample
 from vlm_eval.reports.html_confusion import Placed
 from vlm_eval.reports.html_maps import ScoreMap, ScoreMaps, read_maps
 from vlm_eval.reports.html_pictures import Pictures, draw_region, region_aspect
@@ -18,7 +19,7 @@ from vlm_eval.reports.html_text import HIDDEN
 from vlm_eval.reports.html_views import with_all_views
 from vlm_eval.reports.score_source import NAMES
 from vlm_eval.runs.judging import judgements_of, read_judgement
-from vlm_eval.runs.regions import region_path
+from vlm_eval.runs.regions import lies_over, region_path
 from vlm_eval.runs.store import Store
 
 COLUMNS = (
@@ -32,8 +33,8 @@ FORCED = (NAMES["yes-no"], NAMES["yes-no-after-answer"])
 """Sources whose scores are a reading of their own: over one half is a yes."""
 KINDS = ("verdict", "defect", "category")
 _FRAME_SCORERS = ("verdict", "words", "labels")
-_SAME_GEOMETRY = {"strip-metadata", "to-rgb8-png"}
-"""Steps of a recipe after which a gold region still lies where it was."""
+_SAMPLE = TypeAdapter(Sample)
+_RECIPE = TypeAdapter(Recipe)
 
 
 class Payload:
@@ -130,35 +131,36 @@ class Payload:
                     "accepted": gold["accepted"],
                     "place": gold["place"],
                     "region": self.pictures.add(region, draw_region),
-                    "sources": sample["sources"],
+                    "known": _SAMPLE.validate_json(data),
                     "aspect": region_aspect(region),
                 }
             )
         return self._samples[run, number]
 
     def view(self, store: Store, folder: Path, run: int, number: int) -> int:
-        """Return the number of a view: [picture, width, height, name, path, geometry kept]."""
+        """Return the number of a view: [picture, width, height, name, path, recipe]."""
         if (run, number) not in self._views:
             path, recipe, width, height, sent = store.connection.execute(
                 "SELECT path, recipe, width, height, sent FROM view WHERE id = ?", (number,)
             ).fetchone()
-            kept = {step["operation"] for step in json.loads(recipe)} <= _SAME_GEOMETRY
             picture = self.pictures.add(folder / "media" / sent) if sent else -1
             self._views[run, number] = len(self._views)
-            self._view_rows.append([picture, width, height, re.split(r"[\\/]", path)[-1], path, kept])
+            name = re.split(r"[\\/]", path)[-1]
+            self._view_rows.append([picture, width, height, name, path, _RECIPE.validate_json(recipe)])
         return self._views[run, number]
 
     def overlay(self, sample: int, view: int) -> bool:
         """Say whether a sample's gold region lies over a view as it is."""
-        known, (_, width, height, _, path, kept) = self._sample_rows[sample], self._view_rows[view]
-        if known["region"] < 0 or not kept or path not in known["sources"] or not height:
+        row, (_, width, height, _, path, recipe) = self._sample_rows[sample], self._view_rows[view]
+        known = row["known"]
+        if row["region"] < 0 or not height or path not in map(str, known.sources) or not lies_over(known, recipe):
             return False
-        return bool(abs(width / height / known["aspect"] - 1) < 0.02)
+        return bool(abs(width / height / row["aspect"] - 1) < 0.02)
 
     def content(self, pictures: Sequence[str | None], **extra: Any) -> dict[str, Any]:
         """Return everything for the data island, with the pictures as data URLs or names of files."""
         samples = [
-            {name: value for name, value in sample.items() if name not in ("sources", "aspect")}
+            {name: value for name, value in sample.items() if name not in ("known", "aspect")}
             for sample in self._sample_rows
         ]
         return {
