@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from vlm_eval.cli.main import app
 from vlm_eval.data.loading import load_dataset
-from vlm_eval.errors import CardError
+from vlm_eval.errors import CardError, ExperimentError
 from vlm_eval.synthetic.interpolate import interpolate
 from vlm_eval.synthetic.settings import read_synthesis
 
@@ -127,3 +127,11 @@ def test_the_command_makes_a_set_that_can_be_run(support):
     assert "anomaly" in result.output and "vlm-eval run --dataset" in result.output
     run = ["run", "--dataset", str(support / "out"), "--model", "scripted:coin", "--out", str(support / "run")]
     assert CliRunner().invoke(app, run).exit_code == 0
+
+
+def test_a_support_set_that_grows_is_refused_as_such(support):
+    settings = write(support, scenes={"dataset": "parts", "limit": 8})
+    interpolate(settings, support, support / "out", opened=Blend)
+    more = write(support, scenes={"dataset": "parts", "limit": 9})
+    with pytest.raises(ExperimentError, match=r"begun with scenes\.limit 8, and now it is 9\. Nothing may change"):
+        interpolate(more, support, support / "out", opened=Blend)

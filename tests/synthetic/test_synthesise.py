@@ -120,14 +120,15 @@ def test_other_settings_and_foreign_folders_are_refused(plates, settings, tmp_pa
 def test_a_setting_inside_another_that_changed_is_named_alone(plates, settings, tmp_path):
     synthesise(settings(), tmp_path, tmp_path / "out")
     fewer = settings(scenes={"dataset": "plates/plates.yaml", "each": 2})
-    with pytest.raises(ExperimentError, match=r"begun with scenes\.each None, and now it is 2\. Only scenes\.limit may"):
+    with pytest.raises(ExperimentError, match=r"with scenes\.each None, and now it is 2\. Only scenes\.limit"):
         synthesise(fewer, tmp_path, tmp_path / "out")
 
 
 def test_the_card_states_the_licence_of_the_cut_outs_too(plates, settings, tmp_path):
     card = yaml.safe_load((plates / "plates.yaml").read_text())
     (plates / "pieces.yaml").write_text(yaml.safe_dump({**card, "name": "pieces", "licence": "not for sale"}))
-    synthesise(settings(cut_outs={"dataset": "plates/pieces.yaml"}), tmp_path, tmp_path / "others")
+    made = synthesise(settings(cut_outs={"dataset": "plates/pieces.yaml"}), tmp_path, tmp_path / "others")
+    assert "anomalous items of pieces" in made.notes[0]
     synthesise(settings(), tmp_path, tmp_path / "own")
     licences = [load_dataset(tmp_path / name).card.licence for name in ("others", "own")]
     assert licences == [
@@ -263,6 +264,8 @@ def test_context_without_an_object_that_fits_names_the_open_questions(tmp_path):
     [
         ({"size": "huge"}, "the size is 'huge'; allowed are small, medium, large"),
         ({"right": "wide"}, "must be numbers of pixels"),
+        ({"right": "nan"}, "must be numbers of pixels"),
+        ({"right": "inf"}, "must be numbers of pixels"),
         ({"left": None}, "'left' is missing"),
         ({"image": "../secret.png"}, "leads out of"),
         ({"scene": ""}, "'scene' is missing"),
@@ -280,6 +283,22 @@ def test_a_box_outside_its_picture_or_as_large_as_it_fails_that_hole_alone(tmp_p
     assert {record.scene for record in made.records if record.failed} == {"bath-png"}
     assert any(record.items for record in made.records if record.kind == "anomaly")
     assert "outside its picture of 96x80" in (tmp_path / "out" / "log.jsonl").read_text()
+
+
+def test_a_failed_job_is_done_anew_when_its_scene_was_put_right(tmp_path):
+    rows = [row("bath.png", "bathroom", "small", right=200), row("hall.png", "hall", "small")]
+    opened = Opened(replace(PAINTER, targets=()), difference_look())
+    synthesise(context(tmp_path, rows), tmp_path, tmp_path / "out", None, opened)
+    right = context(tmp_path, [row("bath.png", "bathroom", "small"), rows[1]])
+    made = synthesise(right, tmp_path, tmp_path / "out", None, opened)
+    assert not any(record.failed for record in made.records)
+    assert (tmp_path / "out" / "log.jsonl").read_text().count("failed") == 0
+
+
+def test_an_inpainter_that_makes_nothing_of_the_table_is_named(tmp_path):
+    scenes = context(tmp_path, [row("bath.png", "bathroom", "small")])
+    with pytest.raises(CardError, match="The inpainter painter makes car, stain, and the object table has none"):
+        synthesise(scenes, tmp_path, tmp_path / "out", None, Opened(PAINTER, difference_look()))
 
 
 def test_the_filters_precision_is_told_on_labelled_candidates(plates, settings, tmp_path):

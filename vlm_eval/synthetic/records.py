@@ -82,8 +82,8 @@ class GenerationFolder:
             raise ExperimentError(f"{folder} cannot be used: {error}") from error
 
     def finished(self) -> frozenset[str]:
-        """Return the ids of the jobs that are done."""
-        return frozenset(file.stem for file in (self.folder / RECORDS).glob("*.json"))
+        """Return the ids of the jobs that are done. A failed one is not: its scene may have been put right."""
+        return frozenset(record.job for record in self.records() if record.failed is None)
 
     def put(self, record: Record) -> None:
         """Keep a finished job."""
@@ -118,8 +118,8 @@ def _refuse_change(before: Mapping[str, Any], now: Mapping[str, Any], folder: Pa
         key = changed[0]
         allowed = "Nothing" if "scenes.limit" in new else "Only scenes.limit"  # what may change is not recorded
         raise ExperimentError(
-            f"{folder} was begun with {key} {old.get(key)!r}, and now it is {new.get(key)!r}. {allowed} may change: "
-            "name a new folder, or take the old setting"
+            f"{folder} was begun with {key} {old.get(key)!r}, and now it is {new.get(key)!r}. "
+            f"{allowed} may change: name a new folder, or take the old setting"
         )
 
 

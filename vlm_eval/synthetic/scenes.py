@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from math import isfinite
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -170,6 +171,8 @@ def _hole(row: Mapping[str, Any], where: str, folder: Path) -> GivenHole:
         box = tuple(float(_cell(row, name, where)) for name in ("left", "top", "right", "bottom"))
     except ValueError as error:
         raise CardError(f"{where}: left, top, right and bottom must be numbers of pixels") from error
+    if not all(isfinite(edge) for edge in box):
+        raise CardError(f"{where}: left, top, right and bottom are {box}; they must be numbers of pixels")
     return GivenHole(cast(SizeClass, size), box=cast(Corners, box))
 
 

@@ -85,7 +85,7 @@ def synthesise(
         card = write_dataset(folder, settings, records, source, _synonyms(table), pieces) if records else None
     if card is None:
         raise CardError("Nothing was made: there is no scene to edit")
-    return Made(card, records, _notes(table))
+    return Made(card, records, (*_notes(table), *_note_on(pieces)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,11 @@ def normal_pictures(scenes: Sequence[Scene], seed: int) -> list[Picture]:
 def _plan(settings: Synthesis, scenes: Sequence[Scene], table: ObjectTable | None, fillers: Fillers) -> list[Job]:
     can = set(fillers.targets)
     if table is not None:
+        if can and not can & set(table.objects):
+            raise CardError(
+                f"The inpainter {fillers.name} makes {', '.join(sorted(can))}, and the object table has none of "
+                "them. Name them in a copy of the table, or take an inpainter that makes what it names"
+            )
         return list(plan_context(scenes, settings, table, lambda name: not can or name in can))
     targets = settings.targets or tuple(name for name in fillers.targets if name not in settings.normal_objects)
     if not targets:
@@ -159,6 +164,15 @@ def _frozen(settings: Synthesis) -> dict[str, object]:
 
 def _synonyms(table: ObjectTable | None) -> Mapping[str, Sequence[str]]:
     return {} if table is None else {name: entry.synonyms for name, entry in table.objects.items()}
+
+
+def _note_on(pieces: Card | None) -> tuple[str, ...]:
+    if pieces is None:
+        return ()
+    return (
+        f"The cut-outs come from anomalous items of {pieces.name}: what is chosen by this set must not be judged "
+        "on those items, and `select` cannot leave them out",
+    )
 
 
 def _notes(table: ObjectTable | None) -> tuple[str, ...]:
