@@ -16,15 +16,15 @@ def baseline_table(panel: Panel, results: Sequence[CellResult], info: ReportInfo
     """Draw one row for all cells with the same numbers, as words do not reach a baseline."""
     table = plain_table()
     table.add_column("cell", overflow="fold")
-    for heading in ("n", "AUROC", "AUPR"):
+    for heading in ("n", "AUROC", "AUPR", "words"):
         table.add_column(heading, justify="right" if heading == "n" else "left", no_wrap=True)
     rows: dict[tuple[str, ...], list[str]] = {}
     for result in results:
-        numbers = [with_interval(result.measures[name]) for name in ("auroc", "aupr")]
-        rows.setdefault((str(result.items), *numbers), []).append(result.cell)
-    for (items, auroc, aupr), cells in rows.items():
+        found = [with_interval(result.measures[name]) for name in ("auroc", "aupr", "words")]
+        rows.setdefault((str(result.items), *found), []).append(result.cell)
+    for numbers, cells in rows.items():
         name = break_name(cells[0]) if len(cells) == 1 else f"{len(cells)} cells, {break_name(cells[0])} first"
-        table.add_row(Text(name), items, auroc, aupr)
+        table.add_row(Text(name), *numbers)
     reasons = dict.fromkeys(note for one in results if (note := one.measures["auroc"].reason))
     classes = f", mean over {len(panel.classes)} classes" if len(panel.classes) > 1 else ""
     source = next((result.score_source for result in results if result.score_source), "-")
