@@ -68,3 +68,16 @@ def test_a_baseline_that_only_names_things_is_compared_with_no_model_by_claims(f
     assert makes_no_claims(frame[frame["model"] == "baseline:similarity"])
     assert not makes_no_claims(frame[frame["model"] == "a"].assign(verdict=None))  # a model that claims nothing
     assert set(without_baselines(frame)["model"]) == {"a"}
+
+
+def test_a_baseline_that_says_nothing_is_not_told_as_naming_nothing(frame_of):
+    from vlm_eval.reports.measures import measure
+    from vlm_eval.reports.panel import read_panels
+
+    frame = frame_of(models=("baseline:patch-nn",)).assign(
+        verdict=None, words=False, score_source="model", round=0
+    )
+    (silent,) = read_panels(frame.assign(text=""), [])
+    (names,) = read_panels(frame.assign(text="crocodile"), [])
+    assert measure(silent, "task").measures["words"].value is None
+    assert measure(names, "task").measures["words"].value == 0

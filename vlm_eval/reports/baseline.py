@@ -16,11 +16,12 @@ def baseline_table(panel: Panel, results: Sequence[CellResult], info: ReportInfo
     """Draw one row for all cells with the same numbers, as words do not reach a baseline."""
     table = plain_table()
     table.add_column("cell", overflow="fold")
-    for heading in ("n", "AUROC", "AUPR", "words"):
+    told = ["auroc", "aupr"] + ["words"] * any(one.measures["words"].value is not None for one in results)
+    for heading in ("n", "AUROC", "AUPR", "words")[: 1 + len(told)]:
         table.add_column(heading, justify="right" if heading == "n" else "left", no_wrap=True)
     rows: dict[tuple[str, ...], list[str]] = {}
     for result in results:
-        found = [with_interval(result.measures[name]) for name in ("auroc", "aupr", "words")]
+        found = [with_interval(result.measures[name]) for name in told]
         rows.setdefault((str(result.items), *found), []).append(result.cell)
     for numbers, cells in rows.items():
         name = break_name(cells[0]) if len(cells) == 1 else f"{len(cells)} cells, {break_name(cells[0])} first"

@@ -65,7 +65,8 @@ def measure(panel: Panel, cell: str, defect_rate: float = DEFECT_RATE) -> CellRe
     if measures["words"].value is None:
         measures["words"] = undefined("the words scorer judged no answer of this cell")
     if makes_no_claims(panel.asks):
-        kept = (*_SCORED, "prevalence", "words")
+        names_things = panel.asks["text"].fillna("").astype(str).str.strip().ne("").any()
+        kept = (*_SCORED, "prevalence", *(("words",) if names_things else ()))
         measures = {name: measures[name] if name in kept else undefined(NO_CLAIMS) for name in MEASURES}
     source = score_source(panel.asks)
     return CellResult(cell, int(here.sum()), {name: measures[name] for name in MEASURES}, source)
