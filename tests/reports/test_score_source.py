@@ -57,19 +57,6 @@ def test_a_score_that_is_no_probability_is_ranked_but_not_calibrated(frame_of):
     assert "no probabilities" in measures["calibration_error"].reason
 
 
-def test_a_baseline_that_only_names_things_is_compared_with_no_model_by_claims(frame_of):
-    import pandas as pd
-
-    from vlm_eval.reports.score_source import makes_no_claims, without_baselines
-
-    model = frame_of(models=("a",))
-    names = frame_of(models=("baseline:similarity",)).assign(verdict=None, anomaly_score=float("nan"))
-    frame = pd.concat([model, names], ignore_index=True).assign(score_source=None)
-    assert makes_no_claims(frame[frame["model"] == "baseline:similarity"])
-    assert not makes_no_claims(frame[frame["model"] == "a"].assign(verdict=None))  # a model that claims nothing
-    assert set(without_baselines(frame)["model"]) == {"a"}
-
-
 def test_a_baseline_that_says_nothing_is_not_told_as_naming_nothing(frame_of):
     from vlm_eval.reports.measures import measure
     from vlm_eval.reports.panel import read_panels

@@ -125,6 +125,9 @@ def test_the_class_that_similarity_names_is_read_as_an_answer(parts, tmp_path):
     frame = read_frame(tmp_path / "run")
     assert (frame["status"] == "answered").all()
     assert frame["anomaly_score"].isna().all()
+    assert (
+        frame["score_source"] == "model"
+    ).all()  # so that reports take it for a baseline, not for a silent model
     assert set(frame["text"]) <= {"scratch", "dent"}
 
 

@@ -49,9 +49,8 @@ def parse_marks(text: str | None) -> dict[str, Value] | None:
             raise ExperimentError(
                 f"--marks holds {part!r}; write the kind of regions first, then parameter=value: slic,count=16."
             )
-    run = {"run": marks.pop("run"), "path": ""} if "run" in marks else {}  # of heat: in the place of its path
-    checked = _checked("--marks", {"marks": {**marks, "path": "map"} if run else marks})["marks"]
-    return {name: value for name, value in {**checked, **run}.items() if value != ""}
+    run = {"run": marks.pop("run")} if "run" in marks else {}  # no parameter of the step: whose maps its path is
+    return _checked("--marks", {"marks": marks})["marks"] | run
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -9,10 +9,11 @@ from rich.text import Text
 
 from vlm_eval.synthetic.acceptance import acceptance_rate, filter_quality, read_labels, tally
 from vlm_eval.synthetic.control_probe import Probe, probe_controls
+from vlm_eval.synthetic.generate import Made
 from vlm_eval.synthetic.interpolate import interpolate
 from vlm_eval.synthetic.settings import Interpolation, Synthesis, read_synthesis
 from vlm_eval.synthetic.summary import Summary, shortfalls, show, verdict, write_summary
-from vlm_eval.synthetic.synthesise import Made, synthesise
+from vlm_eval.synthetic.synthesise import synthesise
 
 
 def synthesize_to(file: Path, out: Path | None, limit: int | None, probe: bool, labels: Path | None) -> None:

@@ -15,8 +15,6 @@ NAMES = {
     "verbalised": "stated in the answer",
     "model": "baseline",
 }
-BASELINE = "baseline:"
-"""How the names of baselines begin, unless the experiment gives them others."""
 NO_CLAIMS = "a baseline claims nothing: it ranks the items by its score"
 
 
@@ -40,22 +38,14 @@ def score_source(asks: pd.DataFrame) -> str | None:
 
 def makes_no_claims(asks: pd.DataFrame) -> bool:
     """Say whether the rows are a baseline's, which is judged by its scores, or by what it names, alone."""
-    return score_source(asks) == NAMES["model"] or _names_alone(asks)
-
-
-def _names_alone(asks: pd.DataFrame) -> bool:
-    """Say whether a baseline only names things, as `similarity` does, and never says that anything is wrong."""
-    named = bool(len(asks)) and bool(asks["model"].astype(str).str.startswith(BASELINE).all())
-    return named and bool(asks["verdict"].isna().all())
+    return score_source(asks) == NAMES["model"]
 
 
 def without_baselines(frame: pd.DataFrame) -> pd.DataFrame:
     """Leave out every ask of a model that is a baseline."""
     if "score_source" not in frame:
         return frame
-    scored = set(frame.loc[frame["score_source"] == "model", "model"].unique())
-    silent = {model for model, asks in frame.groupby("model", sort=False) if _names_alone(asks)}
-    return frame[~frame["model"].isin(scored | silent)]
+    return frame[~frame["model"].isin(frame.loc[frame["score_source"] == "model", "model"].unique())]
 
 
 def judged_by_claims(frame: pd.DataFrame, named: Sequence[str | None], purpose: str) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
+from vlm_eval.data.option_questions import OPTION
 from vlm_eval.errors import InputError
 from vlm_eval.flow import Answer, Claim, Item, Question, Sample
 from vlm_eval.runs.one_by_one import gold_in_view
@@ -17,7 +18,7 @@ PAGE = 1024
 _SAMPLE = TypeAdapter(Sample)
 _QUESTION = TypeAdapter(Question)
 _ANSWER = TypeAdapter(Answer)
-_OPTION, _MARK = "option ", "mark "  # what the keys of a sample's metadata begin with
+_MARK = "mark "  # what the keys of a sample's metadata begin with
 _MEANINGS: dict[str, Claim] = {"anomalous": "anomalous", "normal": "normal"}
 _REGION = re.compile(r"\d+(?:\.\d+)?(?: \d+(?:\.\d+)?){3}")
 
@@ -102,7 +103,7 @@ def as_asked(question: Question, sample: Sample) -> Question:
     that no prompt showed are left out, as are those that lie elsewhere under a probe.
     """
     options = question.options or {
-        key.removeprefix(_OPTION): str(text) for key, text in sample.metadata.items() if key.startswith(_OPTION)
+        key.removeprefix(OPTION): str(text) for key, text in sample.metadata.items() if key.startswith(OPTION)
     }
     shown = not question.image_roles or "marked" in question.image_roles
     shown = shown and probe_name(question.cell) != "random-marks"

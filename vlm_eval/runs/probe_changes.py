@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from vlm_eval.data.option_questions import OPTION
 from vlm_eval.flow import Sample, Standard, Step
 from vlm_eval.runs.probe_parts import free_part
 from vlm_eval.runs.probe_views import another_view
 from vlm_eval.views.open import count_views, override
 from vlm_eval.views.settings import Marks, read_settings, to_step
-
-OPTION = "option "
-"""Begins the name of the metadata that hold the text of an option."""
 
 
 @dataclass(frozen=True, slots=True)

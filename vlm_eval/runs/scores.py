@@ -123,11 +123,13 @@ def _yes_no_after_answer(store: Store) -> Scores:
 
 
 def _own(store: Store) -> Scores:
+    """Read the scores that came with the answers; a baseline has no other source, even where it gives none."""
     rows = store.connection.execute(
-        "SELECT ask.id, data ->> 'score' FROM ask JOIN outcome USING (request) WHERE purpose = 'answer' AND "
-        "kind = 'answer' AND data ->> 'score' IS NOT NULL"
+        "SELECT ask.id, data ->> 'score' FROM ask JOIN outcome USING (request) JOIN model ON model.id = ask.model "
+        "WHERE purpose = 'answer' AND kind = 'answer' AND (data ->> 'score' IS NOT NULL OR "
+        "model.spec ->> 'family' = 'baseline')"
     )
-    return {ask: AnomalyScore(float(score), "model") for ask, score in rows}
+    return {ask: AnomalyScore(None if score is None else float(score), "model") for ask, score in rows}
 
 
 def _votes(store: Store) -> Scores:

@@ -3,18 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from vlm_eval.errors import BadInputError, CardError
+from vlm_eval.errors import BadInputError
 from vlm_eval.synthetic.card import write_dataset
+from vlm_eval.synthetic.generate import Made, Progress, generate
 from vlm_eval.synthetic.interpolation import Interpolator, Inverted, open_interpolator
 from vlm_eval.synthetic.pictures import read_picture, write_picture
 from vlm_eval.synthetic.records import GenerationFolder, Item, Record
-from vlm_eval.synthetic.scenes import Scene, open_dataset, read_scenes
+from vlm_eval.synthetic.scenes import Scene, card_of, read_scenes
 from vlm_eval.synthetic.seams import Picture
 from vlm_eval.synthetic.settings import Interpolation
 from vlm_eval.synthetic.support_split import Mixture, plan_mixtures, split_support
-from vlm_eval.synthetic.synthesise import Made, Progress
 
 TARGET = "interpolated anomaly"
 _KEPT = 24
@@ -43,28 +42,15 @@ def interpolate(
     """
     scenes = read_scenes(settings.scenes, here)
     mixtures = [one for own in _by_class(scenes).values() for one in _plan(own, settings)]
-    source = (
-        None
-        if settings.scenes.table
-        else open_dataset(settings.scenes.dataset or "", settings.scenes.root, here).card
-    )
+    source = card_of(settings.scenes, here)
     work = GenerationFolder(folder, settings.model_dump(mode="json"))
-    finished = work.finished()
-    done = sum(one.id in finished for one in mixtures)
     open_model = opened or (lambda: open_interpolator(settings.checkpoint, settings.steps))
-    try:
-        for record in _make(mixtures, finished, folder, settings, open_model):
-            work.put(record)
-            done += 1
-            if progress:
-                progress(done, len(mixtures))
-    finally:  # an interrupted folder is a smaller data set, not a broken one
-        wanted = {one.id for one in mixtures}
-        records = tuple(record for record in work.records() if record.job in wanted)
-        card = write_dataset(folder, settings, records, source, {}) if records else None
-    if card is None:
-        raise CardError("Nothing was made: there is no normal picture to mix")
-    return Made(card, records)
+
+    def write(records: tuple[Record, ...]) -> Path:
+        return write_dataset(folder, settings, records, source, {})
+
+    made = _make(mixtures, work.finished(), folder, settings, open_model)
+    return generate(work, {one.id for one in mixtures}, made, write, progress)
 
 
 def _by_class(scenes: Sequence[Scene]) -> Mapping[str, list[Scene]]:
@@ -111,7 +97,6 @@ def _make(
 
 
 def _record(one: Mixture, items: tuple[Item, ...], failed: str | None) -> Record:
-    about: dict[str, Any] = {"window": None, "attempts": ()}
     return Record(
         job=one.id,
         kind=one.kind,
@@ -122,5 +107,4 @@ def _record(one: Mixture, items: tuple[Item, ...], failed: str | None) -> Record
         variant=0,
         items=items,
         failed=failed,
-        **about,
     )

@@ -8,6 +8,7 @@ from PIL import Image, ImageOps
 
 from vlm_eval.errors import BadInputError
 from vlm_eval.synthetic.seams import Mask, Picture
+from vlm_eval.views import gold
 
 
 def read_picture(path: Path) -> Picture:
@@ -20,13 +21,9 @@ def read_picture(path: Path) -> Picture:
 
 
 def read_mask(path: Path, picture: Picture) -> Mask:
-    """Read the non-zero pixels of a mask. Raises BadInputError where it is not of its picture's size."""
-    try:
-        with Image.open(path) as mask:
-            found: Mask = np.asarray(mask.convert("L")) > 0
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInputError(f"{path} cannot be read as a mask: {error}") from error
-    if found.shape != picture.shape[:2]:
+    """Read a mask as gold masks are read. Raises BadInputError where it is not of its picture's size."""
+    found: Mask = gold.read_mask(path)
+    if found.shape[:2] != picture.shape[:2]:
         raise BadInputError(
             f"the mask {path} has {found.shape[1]}x{found.shape[0]} pixels and lies outside its picture of "
             f"{picture.shape[1]}x{picture.shape[0]}; both must be of the same size"

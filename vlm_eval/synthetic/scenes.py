@@ -11,6 +11,7 @@ from typing import Any, cast, get_args
 from vlm_eval.data.loading import Dataset, load_dataset
 from vlm_eval.data.read_table import table_rows
 from vlm_eval.data.samples import inside
+from vlm_eval.data.schema import Card
 from vlm_eval.data.selection import choose_references
 from vlm_eval.errors import CardError
 from vlm_eval.flow import Sample
@@ -112,6 +113,11 @@ def open_dataset(name: str, root: str | None, folder: Path) -> Dataset:
     beside = folder / Path(name).expanduser()
     place = None if root is None else folder / Path(root).expanduser()
     return load_dataset(beside if beside.exists() else name, root=place)
+
+
+def card_of(source: SceneSource, folder: Path) -> Card | None:
+    """Return the card of the data set that scenes come from; None where a table lists them."""
+    return None if source.table else open_dataset(source.dataset or "", source.root, folder).card
 
 
 def scenes_of(

@@ -1,13 +1,14 @@
 """Makes a whole data set from a synthesis file, and goes on where it was interrupted."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vlm_eval.data.schema import Card
 from vlm_eval.errors import CardError
 from vlm_eval.synthetic.card import write_dataset
 from vlm_eval.synthetic.content_filter import ContentFilter
+from vlm_eval.synthetic.generate import Made, Progress, generate
 from vlm_eval.synthetic.inpainters import open_fillers
 from vlm_eval.synthetic.jobs import Job, plan_context, plan_objects
 from vlm_eval.synthetic.look import all_of, difference_look
@@ -15,25 +16,13 @@ from vlm_eval.synthetic.make import Maker, make_all
 from vlm_eval.synthetic.object_table import ObjectTable, read_table
 from vlm_eval.synthetic.pictures import read_picture
 from vlm_eval.synthetic.records import GenerationFolder, Record
-from vlm_eval.synthetic.scenes import Scene, open_dataset, read_scenes, support_of
+from vlm_eval.synthetic.scenes import Scene, card_of, open_dataset, read_scenes, support_of
 from vlm_eval.synthetic.seams import Fillers, Locator, Look, Picture, seeded
 from vlm_eval.synthetic.settings import Synthesis
 from vlm_eval.synthetic.street import with_street
 
 NORMALS = 40
 """Normal pictures that the patches of controls are searched in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A generated data set."""
-
-    card: Path
-    records: tuple[Record, ...]
-    notes: tuple[str, ...] = ()
-
-
-Progress = Callable[[int, int], None]  # (jobs done, jobs in all)
 
 
 def synthesise(
@@ -55,11 +44,7 @@ def synthesise(
     settings = with_street(settings)
     all_scenes = read_scenes(settings.scenes.model_copy(update={"limit": None}), here)
     scenes = all_scenes[: settings.scenes.limit]
-    source = (
-        None
-        if settings.scenes.table
-        else open_dataset(settings.scenes.dataset or "", settings.scenes.root, here).card
-    )
+    source = card_of(settings.scenes, here)
     pieces = _card_of_pieces(settings, here)
     table = (
         read_table(here / settings.table if settings.table else None) if settings.generator == "context" else None
@@ -71,21 +56,13 @@ def synthesise(
     maker = Maker(folder, settings, opened.fillers, opened.look, opened.locate)
     for record in work.records():
         maker.remember(record)
-    finished = work.finished()
-    wanted = {job.id for job in jobs}
-    done = len(finished & wanted)
-    try:
-        for record in make_all(maker, jobs, finished):
-            work.put(record)
-            done += 1
-            if progress:
-                progress(done, len(jobs))
-    finally:  # an interrupted folder is a smaller data set, not a broken one
-        records = tuple(record for record in work.records() if record.job in wanted)
-        card = write_dataset(folder, settings, records, source, _synonyms(table), pieces) if records else None
-    if card is None:
-        raise CardError("Nothing was made: there is no scene to edit")
-    return Made(card, records, (*_notes(table), *_note_on(pieces)))
+
+    def write(records: tuple[Record, ...]) -> Path:
+        return write_dataset(folder, settings, records, source, _synonyms(table), pieces)
+
+    made = make_all(maker, jobs, work.finished())
+    found = generate(work, {job.id for job in jobs}, made, write, progress)
+    return replace(found, notes=(*_notes(table), *_note_on(pieces)))
 
 
 @dataclass(frozen=True, slots=True)
