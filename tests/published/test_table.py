@@ -31,8 +31,8 @@ def test_a_published_file_becomes_a_run_with_both_figures(tmp_path):
     assert "their rule" in result.output and "read differently" in result.output
     frame = read_frame(tmp_path / "run")
     assert len(frame) == 24 and set(frame["verdict"].dropna()) == {"anomalous", "normal"}
-    table = pd.read_csv(tmp_path / "run" / "report" / "replay.csv").set_index("figure")
-    assert table.loc["accuracy", "their_rule"] == 75
+    table = pd.read_csv(tmp_path / "run" / "report" / "replay.csv").set_index("name")
+    assert table.loc["accuracy", "published"] == 75
     assert CliRunner().invoke(app, arguments).exit_code == 0  # the same file again changes nothing
 
 

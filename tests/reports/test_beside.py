@@ -79,3 +79,30 @@ def test_a_recipe_prints_and_writes_them_and_judges_its_choice(tmp_path):
     assert table["published"].tolist() == [0.84] and table["ours"].notna().all()
     again = CliRunner().invoke(app, ["report", str(tmp_path / "run")])
     assert "Beside what was published" in again.output
+
+
+def test_a_number_of_one_class_is_looked_up_among_the_classes():
+    from vlm_eval.reports.published import as_figure
+
+    found = as_figure({"measure": "auroc", "value": 0.9, "object_class": "bolt", "model": "m", "source": None})
+    assert (found.table, found.where, found.source) == (
+        "classes",
+        {"model": "m", "object_class": "bolt"},
+        "not stated",
+    )
+
+
+def test_numbers_of_a_csv_file_stand_beside_ours_like_those_of_a_recipe(tmp_path):
+    for index in range(4):
+        folder = tmp_path / "parts" / ("normal" if index % 2 == 0 else "anomalous")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (24, 24), (index * 60, 90, 90)).save(folder / f"{index}.png")
+    run = ["run", "--dataset", str(tmp_path / "parts"), "--model", "scripted:yes", "--out", str(tmp_path / "run")]
+    assert CliRunner().invoke(app, run).exit_code == 0
+    numbers = tmp_path / "numbers.csv"
+    numbers.write_text("measure,value,object_class,source\naccuracy,0.8,,a paper\nrecall,0.7,,a table\n")
+    result = CliRunner().invoke(app, ["report", str(tmp_path / "run"), "--published", str(numbers)])
+    assert result.exit_code == 0, (result.output, result.exception)
+    table = pd.read_csv(tmp_path / "run" / "report" / "beside_published.csv")
+    assert table["figure"].tolist() == ["ablation: accuracy", "ablation: recall"]
+    assert table["ours"].tolist() == [0.5, 1.0] and table["published"].tolist() == [0.8, 0.7]

@@ -1,5 +1,6 @@
 """The work behind `score`."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from vlm_eval.errors import ExperimentError
 from vlm_eval.prompting.environment import open_templates
 from vlm_eval.prompting.layouts import find_layout
 from vlm_eval.published.formats import find_format
-from vlm_eval.published.table import difference_rows, figure_rows, replay_table
+from vlm_eval.published.table import replay_table
 from vlm_eval.reports.agreement_table import show_agreement
 from vlm_eval.reports.files import write_rows
 from vlm_eval.reports.whole import show_report
@@ -72,11 +73,11 @@ def replay_published(source: Path, folder: Path, name: str, labels: Path | None)
     if labels is not None and not published.labels:
         raise ExperimentError(f"--labels has no place with {name}: its file holds what is true. Leave it out.")
     replay = published.read(source, labels)
-    import_items(replay.items, folder, model=source.stem, source=source.name)
+    import_items([(source.stem, item) for item in replay.items], folder, source=source.name)
     report = folder / "report"
     report.mkdir(parents=True, exist_ok=True)
-    write_rows(report / "replay.csv", figure_rows(replay))
-    write_rows(report / "replay_differences.csv", difference_rows(replay))
+    write_rows(report / "replay.csv", map(asdict, replay.figures))
+    write_rows(report / "replay_differences.csv", map(asdict, replay.differences))
     Console().print(replay_table(replay))
     return list(published.scorers)
 

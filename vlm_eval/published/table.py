@@ -1,13 +1,11 @@
-"""A replay for the terminal and as tables: each figure by both rules, and the answers that part them."""
+"""A replay for the terminal: each figure by both rules, and how many answers part them."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from vlm_eval.flow import Scalar
 from vlm_eval.published.replay import Replay
 
 MOST_SHOWN = 40
@@ -38,27 +36,3 @@ def _parted(replay: Replay) -> str:
     counted = "; ".join(f"{count} {cause}" for cause, count in causes.most_common(5))
     read = f"{len(replay.differences)} of {len(replay.items)} answers are read differently"
     return f"{read} (replay_differences.csv): {counted}."
-
-
-def figure_rows(replay: Replay) -> Iterator[Mapping[str, Scalar]]:
-    """Yield one row a figure for replay.csv; percent."""
-    for one in replay.figures:
-        yield {
-            "part": one.part,
-            "figure": one.name,
-            "their_rule": one.published,
-            "ours": one.ours,
-            "items": one.items,
-        }
-
-
-def difference_rows(replay: Replay) -> Iterator[Mapping[str, Scalar]]:
-    """Yield one row an answer that the two rules read differently, for replay_differences.csv."""
-    for one in replay.differences:
-        yield {
-            "sample_id": one.sample_id,
-            "their_reading": one.published,
-            "ours": one.ours,
-            "why": one.why,
-            "text": one.text,
-        }

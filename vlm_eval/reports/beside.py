@@ -9,6 +9,7 @@ from rich.text import Text
 
 from vlm_eval.flow import Scalar
 from vlm_eval.reports.files import Row, write_rows
+from vlm_eval.reports.published import as_figure
 from vlm_eval.reports.selection import Candidates, read_candidates, selections
 from vlm_eval.reports.selection_shown import candidate_tables, show_candidates
 from vlm_eval.reports.tables import heading_text, plain_table
@@ -16,7 +17,7 @@ from vlm_eval.runs.frame import read_frame
 from vlm_eval.runs.recipe import PublishedFigure, Selection
 from vlm_eval.runs.store import Store
 
-_PLACE = ("model", "dataset", "cell", "scorer", "variant", "statistic")
+_PLACE = ("model", "dataset", "cell", "object_class", "scorer", "variant", "statistic")
 _COUNTS = ("items", "n", "pictures")
 
 
@@ -104,9 +105,24 @@ def _interval(row: Row) -> str:
     return _number(row.get("ours")) + limits
 
 
-def show_recipe(run: Path, target: Path, console: Console, join: str | None = None) -> tuple[Path, ...]:
-    """Print what a recipe asks for beside the usual tables, write it to `target`, and return the files."""
+def show_recipe(
+    run: Path,
+    target: Path,
+    console: Console,
+    join: str | None = None,
+    published: Sequence[Mapping[str, Scalar]] = (),
+) -> tuple[Path, ...]:
+    """Print what a recipe asks for beside the usual tables, write it to `target`, and return the files.
+
+    Args:
+        run: the run folder.
+        target: the folder of the report, whose files hold our figures.
+        console: where tables go.
+        join: another rule for views that were asked one by one.
+        published: further published numbers, as `published.read_published` reads them.
+    """
     chosen, figures = _asked_for(run)
+    figures += [as_figure(entry) for entry in published]
     written: tuple[Path, ...] = ()
     if chosen is not None:
         written += show_candidates(_candidates(read_frame(run, join=join), chosen), target, console)

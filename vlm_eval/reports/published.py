@@ -8,6 +8,7 @@ import pandas as pd
 from vlm_eval.errors import InputError
 from vlm_eval.flow import Scalar
 from vlm_eval.reports.measures import MEASURES
+from vlm_eval.runs.recipe import PublishedFigure
 
 KEYS = ("model", "dataset", "cell", "object_class")
 
@@ -38,6 +39,18 @@ def read_published(path: Path) -> list[Mapping[str, Scalar]]:
     for record in table.astype(object).where(table.notna(), None).to_dict("records"):
         rows.append({str(name): value for name, value in record.items()})
     return rows
+
+
+def as_figure(entry: Mapping[str, Scalar]) -> PublishedFigure:
+    """Return a published number of the CSV file as a recipe would state it."""
+    where = {key: entry[key] for key in KEYS if entry.get(key) is not None}
+    return PublishedFigure(
+        table="classes" if entry.get(KEYS[-1]) is not None else "ablation",
+        column=str(entry["measure"]),
+        where={key: value for key, value in where.items() if value is not None},
+        value=float(str(entry["value"])),
+        source=str(entry.get("source") or "not stated"),
+    )
 
 
 def published_fields(row: Mapping[str, Scalar], published: Sequence[Mapping[str, Scalar]]) -> dict[str, Scalar]:

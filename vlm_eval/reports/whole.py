@@ -39,7 +39,7 @@ def show_report(folder: Path, out: Path | None = None, extra: Mapping[str, Any] 
         show_scored(folder, target, console)
         show_views(folder, target, console, join)
         show_drift(folder, target, console)
-        show_recipe(folder, target, console, join)
+        show_recipe(folder, target, console, join, info.get("published", ()))
         show_failures(folder, target, console)
     except OSError as error:
         raise RunFolderError(

@@ -7,12 +7,9 @@ from pathlib import Path
 
 from vlm_eval.data.loading import Dataset
 from vlm_eval.errors import ExperimentError
-from vlm_eval.flow import Answer, Claim, Generation, Model, Prompt, Question, ReplyField, Request, Sample, Turn
-from vlm_eval.prompting.cells import Cell, Ingredients
+from vlm_eval.flow import Answer, Claim, Item, Question, ReplyField, Sample
 from vlm_eval.runs.answer_table import AnswerRow, read_answers
-from vlm_eval.runs.keys import make_request
-from vlm_eval.runs.lock import run_lock
-from vlm_eval.runs.store import Ask, Store
+from vlm_eval.runs.imported_items import import_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +41,10 @@ def import_answers(
     """
     samples = {sample.id: sample for sample in dataset.samples}
     placed = list(_place(table, read_answers(table, columns), samples, dataset.card.name))
-    asks = [(_ask(row, sample, table, polarity), row.answer) for row, sample in placed]
-    with run_lock(folder), Store(folder, write=True) as store:
-        store.plan(ask for ask, _ in asks)
-        store.set_meta("provenance", {"imported": table.name, "cards": [_card(dataset)]})
-        for ask, answer in asks:
-            store.put(ask.request.key, Answer(answer))
+    answered = [(row.model or table.stem, _item(row, sample, polarity)) for row, sample in placed]
+    import_items(answered, folder, source=table.name, cards=[_card(dataset)])
     items = {sample.id for _, sample in placed}
-    return Imported(len(asks), len(items), sum(sample.split == "test" for sample in dataset.samples))
+    return Imported(len(answered), len(items), sum(sample.split == "test" for sample in dataset.samples))
 
 
 def _place(
@@ -85,21 +78,16 @@ def _place(
         )
 
 
-def _ask(row: AnswerRow, sample: Sample, table: Path, polarity: Polarity) -> Ask:
-    model = Model("imported", row.model or table.stem)
-    cell = row.cell or "imported"
-    # The prompt is not known; its place keeps the keys of different answers apart.
-    prompt = Prompt((Turn("user", (f"Imported answer about {sample.id}, cell {cell}, round {row.round}.",)),))
+def _item(row: AnswerRow, sample: Sample, polarity: Polarity) -> Item:
     question = Question(
         layout=polarity.layout,
-        cell=cell,
+        cell=row.cell or "imported",
         yes_means=polarity.yes_means,
         reply_fields=polarity.reply_fields,
         round=row.round,
         repeat=row.repeat,
     )
-    request: Request = make_request(model, prompt, Generation(), row.repeat)
-    return Ask(model.checkpoint, sample, Cell(cell, Ingredients()), question, "answer", request)
+    return Item(sample, question, Answer(row.answer))
 
 
 def _card(dataset: Dataset) -> dict[str, object]:
