@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vlm_eval.cli import options
+from vlm_eval.cli import flags, options
 
 if TYPE_CHECKING:
     from vlm_eval.runs.describe import DescribePlan, DescribeResult
@@ -17,22 +17,18 @@ def describe(
         str, typer.Option("--model", "-m", help="Who describes: openai:gpt-4o ... Pictures are not sent.")
     ],
     embed: Annotated[str, typer.Option(help="What is described: accused, sentence or whole.")] = "accused",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be asked, and spend nothing.")
-    ] = False,
+    dry_run: flags.DryRunFlag = False,
     local_only: Annotated[
         bool, typer.Option("--local-only", help="Refuse models that text would leave for.")
     ] = False,
-    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server (or OPENAI_BASE_URL).")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Requests in flight, for remote models.")] = None,
+    base_url: flags.BaseUrlFlag = None,
+    concurrency: flags.ConcurrencyFlag = None,
     max_tokens: Annotated[int, typer.Option(help="Longest description, in tokens.")] = 64,
-    prices: Annotated[
-        Path | None, typer.Option(help="Price file (YAML): USD per million tokens by model.")
-    ] = None,
+    prices: flags.PricesFlag = None,
     max_cost: Annotated[
         float | None, typer.Option(help="Most USD that this call may cost; needs --prices.")
     ] = None,
-    max_minutes: Annotated[float | None, typer.Option(help="Ask nothing new after so many minutes.")] = None,
+    max_minutes: flags.MaxMinutesFlag = None,
     prompts: options.PromptsFlag = None,
 ) -> None:
     """Have a model describe each distinct text that answers accuse; asked once, kept in RUN/descriptions.jsonl."""

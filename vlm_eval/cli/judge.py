@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vlm_eval.cli import options
+from vlm_eval.cli import flags, options
 
 
 def judge(
@@ -27,22 +27,18 @@ def judge(
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Show the judge what the model was shown.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be asked, and spend nothing.")
-    ] = False,
+    dry_run: flags.DryRunFlag = False,
     local_only: Annotated[
         bool, typer.Option("--local-only", help="Refuse a judge that answers would leave for.")
     ] = False,
-    concurrency: Annotated[int | None, typer.Option(help="Requests in flight, for remote judges.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server (or OPENAI_BASE_URL).")] = None,
+    concurrency: flags.ConcurrencyFlag = None,
+    base_url: flags.BaseUrlFlag = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest reply; more for judges that reason.")] = 256,
-    prices: Annotated[
-        Path | None, typer.Option(help="Price file (YAML): USD per million tokens by model.")
-    ] = None,
+    prices: flags.PricesFlag = None,
     max_cost: Annotated[
         float | None, typer.Option(help="Most USD that these replies may cost; needs --prices.")
     ] = None,
-    max_minutes: Annotated[float | None, typer.Option(help="Ask nothing new after so many minutes.")] = None,
+    max_minutes: flags.MaxMinutesFlag = None,
     prompts: options.PromptsFlag = None,
 ) -> None:
     """Have a model grade stored answers by a rubric, or say which of two answers is better, in both orders.

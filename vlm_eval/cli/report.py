@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from vlm_eval.cli import flags
+
 
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folder, or several.")],
@@ -31,9 +33,7 @@ def report(
         tuple[float, float] | None,
         typer.Option(help="Cost of a miss and of a false alarm, for the operating point."),
     ] = None,
-    prices: Annotated[
-        Path | None, typer.Option(help="Price file (YAML): USD per million tokens by model.")
-    ] = None,
+    prices: flags.PricesFlag = None,
     human: Annotated[
         Path | None,
         typer.Option(

@@ -1,11 +1,10 @@
 """`vlm-eval run`: ask, store, judge, report."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from vlm_eval.cli import options, step_flags
+from vlm_eval.cli import flags, options, step_flags
 
 
 def run(
@@ -20,79 +19,40 @@ def run(
     views: options.ViewsFlag = None,
     marks: options.MarksFlag = None,
     limit: options.LimitFlag = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Run folder; by default runs/<name>. Running again resumes.")
-    ] = None,
-    shard: Annotated[
-        str | None, typer.Option(help="i/n: ask only the i-th of n shares, for arrays of jobs; then `merge`.")
-    ] = None,
-    executor: Annotated[
-        str, typer.Option(help="here, or ray: a pool of workers on RAY_ADDRESS, else on this machine.")
-    ] = "here",
-    workers: Annotated[
-        int | None, typer.Option(help="Ray workers, each with the model; by default one a CPU or GPU share.")
-    ] = None,
-    worker_gpus: Annotated[float, typer.Option(help="GPUs of a Ray worker.")] = 0.0,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be asked, and spend nothing.")
-    ] = False,
-    local_only: Annotated[
-        bool, typer.Option("--local-only", help="Refuse models that pictures would leave for.")
-    ] = False,
-    concurrency: Annotated[int | None, typer.Option(help="Requests in flight, for remote models.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server (or OPENAI_BASE_URL).")] = None,
-    requests_per_minute: Annotated[float | None, typer.Option(help="For remote models.")] = None,
-    tokens_per_minute: Annotated[float | None, typer.Option(help="In and out; for remote models.")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds a call, for remote models.")] = None,
-    detail: Annotated[str | None, typer.Option(help="low, high or auto pictures, for remote models.")] = None,
-    reasoning_effort: Annotated[
-        str | None, typer.Option(help="minimal, low, medium, high; for remote reasoning models.")
-    ] = None,
-    batch: Annotated[
-        bool | None,
-        typer.Option("--batch", help="Ask through OpenAI's Batch API: half the price, within 24 hours."),
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="For local models.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads, for local models.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:0 ...; for local models.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, float16; for local models.")] = None,
-    quantization: Annotated[str | None, typer.Option(help="8bit or 4bit (needs CUDA).")] = None,
-    revision: Annotated[str | None, typer.Option(help="Pinned revision of the checkpoint.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="0 is greedy.")] = None,
-    repeats: Annotated[int | None, typer.Option(help="How often each question is asked.")] = None,
-    sentinels: Annotated[
-        int | None,
-        typer.Option(min=1, help="Ask so many items at the start and again at the end, to show drift; say 50."),
-    ] = None,
-    yes_no: Annotated[
-        bool | None,
-        typer.Option(
-            "--yes-no/--no-yes-no", help="Ask the forced yes/no follow-up, for AUROC. Default: local models."
-        ),
-    ] = None,
-    after_answer: Annotated[
-        bool, typer.Option("--after-answer", help="Ask the forced yes/no after the model's own answer instead.")
-    ] = False,
-    rounds: Annotated[
-        str | None, typer.Option(help="Follow-ups after each answer, in order: look-again,check-each-rule ...")
-    ] = None,
-    rounds_feedback: Annotated[
-        Path | None, typer.Option(help="CSV of texts for the round `feedback`: sample_id, round, text.")
-    ] = None,
-    probe: Annotated[
-        str | None, typer.Option(help="Controls on the same items: look,read, or names: blank,swap,no-class ...")
-    ] = None,
-    scorer: Annotated[
-        list[str] | None, typer.Option("--scorer", help="verdict, words, labels ... Repeatable.")
-    ] = None,
-    prices: Annotated[
-        Path | None, typer.Option(help="Price file (YAML): USD per million tokens by model.")
-    ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(help="Most USD that the whole run folder may cost; needs --prices.")
-    ] = None,
-    max_minutes: Annotated[float | None, typer.Option(help="Ask nothing new after so many minutes.")] = None,
+    out: flags.OutFlag = None,
+    shard: flags.ShardFlag = None,
+    executor: flags.ExecutorFlag = "here",
+    workers: flags.WorkersFlag = None,
+    worker_gpus: flags.WorkerGpusFlag = 0.0,
+    dry_run: flags.DryRunFlag = False,
+    local_only: flags.LocalOnlyFlag = False,
+    concurrency: flags.ConcurrencyFlag = None,
+    base_url: flags.BaseUrlFlag = None,
+    requests_per_minute: flags.RequestsPerMinuteFlag = None,
+    tokens_per_minute: flags.TokensPerMinuteFlag = None,
+    timeout: flags.TimeoutFlag = None,
+    detail: flags.DetailFlag = None,
+    reasoning_effort: flags.ReasoningEffortFlag = None,
+    batch: flags.BatchFlag = None,
+    batch_size: flags.BatchSizeFlag = None,
+    threads: flags.ThreadsFlag = None,
+    device: flags.DeviceFlag = None,
+    dtype: flags.DtypeFlag = None,
+    quantization: flags.QuantizationFlag = None,
+    revision: flags.RevisionFlag = None,
+    max_tokens: flags.MaxTokensFlag = None,
+    temperature: flags.TemperatureFlag = None,
+    repeats: flags.RepeatsFlag = None,
+    sentinels: flags.SentinelsFlag = None,
+    yes_no: flags.YesNoFlag = None,
+    after_answer: flags.AfterAnswerFlag = False,
+    rounds: flags.RoundsFlag = None,
+    rounds_feedback: flags.RoundsFeedbackFlag = None,
+    probe: flags.ProbeFlag = None,
+    scorer: flags.ScorerFlag = None,
+    prices: flags.PricesFlag = None,
+    max_cost: flags.MaxCostFlag = None,
+    max_minutes: flags.MaxMinutesFlag = None,
     seed: options.SeedFlag = None,
     reference_seed: options.ReferenceSeedFlag = None,
     references: options.ReferencesFlag = None,

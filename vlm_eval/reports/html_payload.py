@@ -118,20 +118,21 @@ class Payload:
         """Return the number of a sample; taken in when it is new."""
         if (run, number) not in self._samples:
             (data,) = store.connection.execute("SELECT data FROM sample WHERE id = ?", (number,)).fetchone()
-            sample, gold = json.loads(data), json.loads(data)["gold"]
+            sample = _SAMPLE.validate_json(data)
+            gold = sample.gold
             region = region_path(folder, number)
             self._samples[run, number] = len(self._samples)
             self._sample_rows.append(
                 {
-                    "id": sample["id"],
-                    "class": sample["object_class"],
-                    "group": sample["group"],
-                    "gold": gold["anomalous"],
-                    "type": gold["defect_type"],
-                    "accepted": gold["accepted"],
-                    "place": gold["place"],
+                    "id": sample.id,
+                    "class": sample.object_class,
+                    "group": sample.group,
+                    "gold": gold.anomalous,
+                    "type": gold.defect_type,
+                    "accepted": gold.accepted,
+                    "place": gold.place,
                     "region": self.pictures.add(region, draw_region),
-                    "known": _SAMPLE.validate_json(data),
+                    "known": sample,
                     "aspect": region_aspect(region),
                 }
             )
