@@ -301,9 +301,7 @@ class Capabilities:
     remote: bool = False  # pictures leave this machine
     support: bool = False  # a baseline: is shown the query and the normal pictures to compare it with, no prompt
     least_support: int = 1  # of a baseline: how many normal pictures it needs; 0: it is shown the query alone
-    pair: str | None = (
-        None  # of a baseline that reads a text of normal and one of anomalous pictures: their template
-    )
+    pair: str | None = None  # of a baseline that reads a text of normal and one of anomalous pictures: template
 
 
 class Backend(Protocol):

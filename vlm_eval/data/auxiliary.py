@@ -51,9 +51,8 @@ def _refuse_unknown(card: Card, named: Iterable[Mapping[str, str]], found: Seque
         have = f"they have {', '.join(sorted(known))}" if known else "they have none"
         raise CardError(
             f"Card {card.name}: auxiliary names {lacking[0]!r}, but no item has such a field; {have}. Name a "
-            "field "
-            f"of their metadata, or put a table with the columns {ITEM} and {lacking[0]} beside the data and name "
-            "it in auxiliary_file"
+            f"field of their metadata, or put a table with the columns {ITEM} and {lacking[0]} beside the data "
+            "and name it in auxiliary_file"
         )
 
 

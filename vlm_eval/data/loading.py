@@ -110,6 +110,6 @@ def _refuse_duplicates(card: Card, samples: Sequence[Sample]) -> None:
         raise CardError(
             f"{len(twice)} sample ids of {card.name} occur more than once, the first is {twice[0]}. Every item "
             "needs an id of its own: remove repeated rows, or name a column with unique ids in the card's "
-            "options. A "
-            "picture that is asked about in several scopes has a row for each, with a class or an id of its own"
+            "options. A picture that is asked about in several scopes has a row for each, with a class or an id "
+            "of its own"
         )

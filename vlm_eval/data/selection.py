@@ -183,9 +183,8 @@ def _choose_defects(name: str, samples: Sequence[Sample], shots: int, reference_
     if any(sample.reference_recipe is not None for sample in samples) or len({one.recipe for one in samples}) > 1:
         raise CardError(
             f"{samples[0].card}: the items of the class {name!r} are parts of files (windows, slices), and an "
-            "example of a defect is shown as the query is, which may be another part. Leave reference_kind: "
-            "defect "
-            "out"
+            "example of a defect is shown as the query is, which may be another part. Leave "
+            "reference_kind: defect out"
         )
     pool = sorted((sample for sample in samples if sample.gold.anomalous == "yes"), key=_by_hash(reference_seed))
     if len(pool) < shots:

@@ -68,8 +68,7 @@ def _refuse_factors(grid: Mapping[str, Any]) -> None:
     if named := [name for name in (*ABLATED, "reference_kind", "auxiliary") if name in grid]:
         raise ValueError(
             f"{' and '.join(named)}: a factor of a grid of ingredients ({', '.join(INGREDIENTS)}), not of a grid "
-            "of "
-            "levels"
+            "of levels"
         )
 
 

@@ -68,8 +68,7 @@ def _reference_problems(plan: "Plan") -> Iterator[str]:
     if seeded and plan.experiment.references == "nearest":
         yield (
             "references: nearest chooses by the query, so reference_seed chooses nothing. Leave reference_seed "
-            "out "
-            "of the grid, or take references: seed."
+            "out of the grid, or take references: seed."
         )
 
 
@@ -103,8 +102,7 @@ def _nearest_notes(plan: "Plan") -> Iterator[str]:
     if nearest.unread:
         yield (
             f"{len(nearest.unread)} normal pictures cannot be read and are never shown as a reference, the first "
-            "is "
-            f"{nearest.unread[0].name}."
+            f"is {nearest.unread[0].name}."
         )
 
 
@@ -119,9 +117,8 @@ def _defect_notes(plan: "Plan") -> Iterator[str]:
     yield (
         f"{len(shown)} anomalous items are shown as examples of defects (of the kinds {', '.join(kinds[:5])}"
         f"{', ...' if len(kinds) > 5 else ''}). They and the other items of their clusters are evaluated in no "
-        "cell. "
-        f"{same} of the {anomalous} anomalous items left show a kind that an example showed; what the example is "
-        "worth is told for these examples alone, so cross it with reference_seed."
+        f"cell. {same} of the {anomalous} anomalous items left show a kind that an example showed; what the "
+        "example is worth is told for these examples alone, so cross it with reference_seed."
     )
 
 
@@ -137,9 +134,8 @@ def _scope_notes(plan: "Plan") -> Iterator[str]:
         if clashing:
             yield (
                 f"cell {cell.name}: {len(clashing)} pictures are asked about in several scopes with different "
-                "gold, "
-                f"such as {clashing[0][0].id}, but the cell's words are the same for them. One answer cannot be "
-                "right for both there."
+                f"gold, such as {clashing[0][0].id}, but the cell's words are the same for them. One answer "
+                "cannot be right for both there."
             )
 
 
